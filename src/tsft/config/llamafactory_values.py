@@ -1,0 +1,320 @@
+"""How single arguments of LLaMA-Factory turn into settings, where the value or the name alone does not tell."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tsft.config.catalog import BASE_MODELS, base_model
+from tsft.config.codec import parse
+from tsft.config.llamafactory_names import ARGUMENTS, SWITCHED_OPTIMIZERS
+from tsft.config.optimizers import OPTIMIZERS
+from tsft.config.schema import setting_by_key
+from tsft.errors import Message, message
+
+# What stands there for "not used".
+OFF: tuple[Any, ...] = (None, False, "", 0, "none", "None", [], {})
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """`source` there became the setting `key` here, with `value`."""
+
+    source: str
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """`source` there has no part in the result; `reason` says why."""
+
+    source: str
+    value: Any
+    reason: Message
+
+
+@dataclass
+class Work:
+    """An import under way. names: how the file calls an argument, where it is not by the argument's own name."""
+
+    arguments: dict[str, Any]
+    names: Mapping[str, str] = field(default_factory=dict)
+    mapped: list[Mapped] = field(default_factory=list)
+    leftovers: list[Leftover] = field(default_factory=list)
+
+    def put(self, argument: str, key: str, value: Any) -> None:
+        """Map an argument, or leave it over when its value is not one the setting can hold."""
+        setting = setting_by_key()[key]
+        try:
+            value = parse(setting, value)
+        except (ValueError, TypeError, OverflowError):
+            return self.leave(argument, "value")
+        one_by_one = value if setting.is_list else (value,)
+        if setting.facts.choices and any(each not in setting.facts.choices for each in one_by_one):
+            return self.leave(argument, "value")
+        self.mapped.append(Mapped(self.name(argument), key, value))
+        return None
+
+    def leave(self, argument: str, reason: str) -> None:
+        told = message(f"import.left.{reason}")
+        self.leftovers.append(Leftover(self.name(argument), self.arguments[argument], told))
+
+    def name(self, argument: str) -> str:
+        return self.names.get(argument, argument)
+
+    def number(self, argument: str) -> float | None:
+        try:
+            return float(self.arguments[argument])
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def _model(work: Work, argument: str, value: Any) -> None:
+    hubs = {name: each.name for each in BASE_MODELS for name in (each.huggingface, each.modelscope) if name}
+    work.put(argument, "model.name", hubs.get(str(value), value)) if value else work.leave(argument, "off")
+
+
+def _model_title(work: Work, argument: str, value: Any) -> None:
+    """The page saves the name in its own list of models, not where the model is."""
+    work.put(argument, "model.name", value) if base_model(str(value)) else work.leave(argument, "model_title")
+
+
+def _adapter(work: Work, argument: str, value: Any) -> None:
+    paths = value if isinstance(value, list) else [part.strip() for part in str(value or "").split(",") if part.strip()]
+    if len(paths) == 1:
+        return work.put(argument, "model.continue_from", paths[0])
+    return work.leave(argument, "several" if paths else "off")
+
+
+def _precision(work: Work, argument: str, value: Any) -> None:
+    work.put(argument, "model.precision", argument) if _is_on(value) else work.leave(argument, "off")
+
+
+def _compute_type(work: Work, argument: str, value: Any) -> None:
+    work.put(argument, "model.precision", value)  # pure_bf16 is none of the choices
+
+
+def _attention(work: Work, argument: str, value: Any) -> None:
+    # YAML reads a bare `off` as false.
+    names = {"auto": "sdpa", "sdpa": "sdpa", "disabled": "eager", "False": "eager", "fa2": "flash_attention_2"}
+    work.put(argument, "model.attention", names.get(str(value), str(value)))
+
+
+def _booster(work: Work, argument: str, value: Any) -> None:
+    if value == "liger_kernel":
+        return work.put(argument, "model.liger", True)
+    name = {"auto": "sdpa", "flashattn2": "flash_attention_2"}.get(str(value))
+    return work.put(argument, "model.attention", name) if name else work.leave(argument, "none")
+
+
+def _hub(work: Work, argument: str, value: Any) -> None:
+    work.put(argument, "model.hub", value)
+
+
+def _folder(work: Work, argument: str, value: Any) -> None:
+    is_folder = bool(value) and str(value) != "ONLINE" and not str(value).startswith("REMOTE:")
+    work.put(argument, "data.folder", value) if is_folder else work.leave(argument, "none" if value else "off")
+
+
+def _validation_size(work: Work, argument: str, value: Any) -> None:
+    """A share of the rows below 1, a number of rows from 1 on; tsft knows shares."""
+    share = work.number(argument)
+    if share is None or share < 0:
+        return work.leave(argument, "value")
+    if share >= 1:
+        return work.leave(argument, "validation_rows")
+    if share == 0 and work.arguments.get("eval_dataset"):
+        return work.leave(argument, "off")
+    if share == 0:
+        return work.put(argument, "data.validation", "none")
+    work.put(argument, "data.validation", "fraction")
+    return work.put(argument, "data.validation_fraction", share)
+
+
+def _validation_data(work: Work, argument: str, value: Any) -> None:
+    if not value:
+        return work.leave(argument, "off")
+    work.put(argument, "data.validation", "dataset")
+    return work.put(argument, "data.validation_datasets", value)
+
+
+def _train_on(work: Work, argument: str, value: Any) -> None:
+    parts = {"train_on_prompt": "everything", "mask_history": "last_answer"}
+    work.put(argument, "data.train_on", parts[argument]) if _is_on(value) else work.leave(argument, "off")
+
+
+def _stage(work: Work, argument: str, value: Any) -> None:
+    names = {"sft": "sft", "Supervised Fine-Tuning": "sft", "pt": "pretraining", "Pre-Training": "pretraining"}
+    task = names.get(str(value))
+    work.put(argument, "data.task", task) if task else work.leave(argument, "stage")
+
+
+def _packing(work: Work, argument: str, value: Any) -> None:
+    """Plain packing there lets rows of one pack see each other; neat packing does not, and wins over plain."""
+    if not _is_on(value):
+        is_packed = _is_on(work.arguments.get("packing")) or _is_on(work.arguments.get("neat_packing"))
+        return work.leave(argument, "off") if is_packed else work.put(argument, "data.packing", "none")
+    is_neat = _is_on(work.arguments.get("neat_packing"))
+    return work.put(argument, "data.packing", "separate" if is_neat else "continuous")
+
+
+def _rope_scaling(work: Work, argument: str, value: Any) -> None:
+    work.put(argument, "model.rope_scaling", "none" if value in OFF else value)
+
+
+def _trackers(work: Work, argument: str, value: Any) -> None:
+    names = () if value in OFF or value == ["none"] else value
+    also = ("swanlab",) if _is_on(work.arguments.get("use_swanlab")) else ()
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",")]
+    known = setting_by_key()["output.trackers"].facts.choices
+    if not isinstance(names, (list, tuple)) or any(name not in known for name in names):
+        return work.leave(argument, "value")
+    return work.put(argument, "output.trackers", tuple(dict.fromkeys((*names, *also))))
+
+
+def _swanlab(work: Work, argument: str, value: Any) -> None:
+    is_told = "report_to" in work.arguments  # then that one carries it
+    if _is_on(value) and not is_told:
+        return work.put(argument, "output.trackers", ("swanlab",))
+    return work.leave(argument, "own_way" if _is_on(value) else "off")
+
+
+def _layers_modules(work: Work, argument: str, value: Any) -> None:
+    work.leave(argument, "own_way" if value in ("all", *OFF) else "none")
+
+
+def _targets(work: Work, argument: str, value: Any) -> None:
+    """ "all" there is an empty list here."""
+    work.put(argument, ARGUMENTS[argument], () if value in ("all", ["all"], "", None) else value)
+
+
+def _alpha(work: Work, argument: str, value: Any) -> None:
+    rank = work.number("lora_rank")
+    if value is None and rank is not None:
+        value = 2 * rank  # what LLaMA-Factory takes then
+    work.put(argument, "lora.alpha", value) if value is not None else work.leave(argument, "off")
+
+
+def _pissa(work: Work, argument: str, value: Any) -> None:
+    work.put(argument, "lora.initialisation", "pissa") if _is_on(value) else work.leave(argument, "off")
+
+
+def _optimizer(work: Work, argument: str, value: Any) -> None:
+    """Unless a switch of its own chooses another one."""
+    is_overruled = any(_is_on(work.arguments.get(switch)) for switch in SWITCHED_OPTIMIZERS)
+    if is_overruled or str(value) not in OPTIMIZERS:
+        return work.leave(argument, "overruled" if is_overruled else "value")
+    return work.put(argument, "optim.optimizer", value)
+
+
+def _switched_optimizer(work: Work, argument: str, value: Any) -> None:
+    if not _is_on(value):
+        return work.leave(argument, "off")
+    name = SWITCHED_OPTIMIZERS[argument]
+    is_layerwise = _is_on(work.arguments.get(f"{argument.removeprefix('use_')}_layerwise"))
+    return work.put(argument, "optim.optimizer", f"{name}_layerwise" if is_layerwise else name)
+
+
+def _layerwise(work: Work, argument: str, value: Any) -> None:
+    switch = f"use_{argument.removesuffix('_layerwise')}"
+    if not _is_on(value) or not _is_on(work.arguments.get(switch)):
+        return work.leave(argument, "off")
+    return work.put(argument, "optim.optimizer", f"{SWITCHED_OPTIMIZERS[switch]}_layerwise")
+
+
+def _badam_mode(work: Work, argument: str, value: Any) -> None:
+    work.leave(argument, "own_way" if value in ("layer", None) else "none")
+
+
+def _scheduler_options(work: Work, argument: str, value: Any) -> None:
+    if not value:
+        return work.leave(argument, "off")
+    return work.put(argument, "schedule.scheduler_options", value if isinstance(value, str) else json.dumps(value))
+
+
+def _max_steps(work: Work, argument: str, value: Any) -> None:
+    steps = work.number(argument)
+    work.put(argument, "schedule.max_steps", 0 if steps is not None and steps < 0 else value)
+
+
+def _warmup_steps(work: Work, argument: str, value: Any) -> None:
+    """Steps there, a share here: it can be told when the number of all steps is set, or when there are none."""
+    steps, all_steps = work.number(argument), work.number("max_steps")
+    if steps is None or steps < 0:
+        return work.leave(argument, "value")
+    if steps == 0 and work.number("warmup_ratio") is not None:
+        return work.leave(argument, "off")
+    if steps < 1:  # newer versions take a share in this field too
+        return work.put(argument, "schedule.warmup_fraction", steps)
+    if not all_steps or all_steps < steps:
+        return work.leave(argument, "warmup_steps")
+    return work.put(argument, "schedule.warmup_fraction", steps / all_steps)
+
+
+def _no_checkpointing(work: Work, argument: str, value: Any) -> None:
+    work.put(argument, "schedule.gradient_checkpointing", not _is_on(value))
+
+
+def _output_name(work: Work, argument: str, value: Any) -> None:
+    """A run has a folder of its own in the workspace; the last part of the path becomes its name."""
+    name = str(value or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    if argument == "output_dir" and work.arguments.get("run_name"):
+        return work.leave(argument, "own_way")
+    return work.put(argument, "output.name", name) if name else work.leave(argument, "off")
+
+
+def _when(work: Work, argument: str, value: Any) -> None:
+    """`eval_strategy` and `save_strategy`: tsft validates and saves by steps or by itself."""
+    if argument == "eval_strategy" and value == "epoch":
+        return work.put(argument, "output.eval_steps", 0)
+    return work.leave(argument, "own_way" if value == "steps" else "off" if value in ("no", *OFF) else "none")
+
+
+def _is_on(value: Any) -> bool:
+    return value is True or str(value).strip().lower() in ("true", "1", "yes", "on")
+
+
+CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
+    "model_name_or_path": _model,
+    "model_title": _model_title,
+    "adapter_name_or_path": _adapter,
+    "bf16": _precision,
+    "fp16": _precision,
+    "compute_type": _compute_type,
+    "flash_attn": _attention,
+    "booster": _booster,
+    "hub": _hub,
+    "dataset_dir": _folder,
+    "val_size": _validation_size,
+    "eval_dataset": _validation_data,
+    "train_on_prompt": _train_on,
+    "mask_history": _train_on,
+    "stage": _stage,
+    "packing": _packing,
+    "neat_packing": _packing,
+    "rope_scaling": _rope_scaling,
+    "report_to": _trackers,
+    "use_swanlab": _swanlab,
+    "freeze_trainable_modules": _layers_modules,
+    "lora_target": _targets,
+    "oft_target": _targets,
+    "galore_target": _targets,
+    "apollo_target": _targets,
+    "lora_alpha": _alpha,
+    "pissa_init": _pissa,
+    "optim": _optimizer,
+    **{switch: _switched_optimizer for switch in SWITCHED_OPTIMIZERS},
+    "galore_layerwise": _layerwise,
+    "apollo_layerwise": _layerwise,
+    "badam_mode": _badam_mode,
+    "lr_scheduler_kwargs": _scheduler_options,
+    "max_steps": _max_steps,
+    "warmup_steps": _warmup_steps,
+    "disable_gradient_checkpointing": _no_checkpointing,
+    "output_dir": _output_name,
+    "run_name": _output_name,
+    "eval_strategy": _when,
+    "save_strategy": _when,
+}

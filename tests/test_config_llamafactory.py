@@ -1,0 +1,225 @@
+"""LLaMA-Factory's training files and saved forms become the settings they mean; the rest is named with a reason."""
+
+from typing import Any
+
+import pytest
+
+from tsft.config.check import check
+from tsft.config.llamafactory import Import, import_arguments, import_form, is_saved_form
+from tsft.config.llamafactory_names import ARGUMENTS, FORM_FIELDS, OWN_WAY, SWITCHED_OPTIMIZERS
+from tsft.config.schema import setting_by_key
+
+ARGUMENTS_OF_A_RUN = {
+    "model_name_or_path": "bytedance-research/ChatTS-8B",
+    "trust_remote_code": True,
+    "stage": "sft",
+    "do_train": True,
+    "finetuning_type": "lora",
+    "lora_rank": 8,
+    "lora_alpha": None,
+    "lora_target": "all",
+    "dataset": "align_256, ift",
+    "mix_strategy": "interleave_over",
+    "interleave_probs": "0.9,0.1",
+    "template": "chatts",
+    "cutoff_len": 2048,
+    "output_dir": "saves/chatts-8b/lora/kiln/",
+    "learning_rate": "1e-4",  # what YAML makes of a number without a dot
+    "timeseries_sft_lr": 1e-5,
+    "num_train_epochs": 3.0,
+    "bf16": True,
+    "fp16": False,
+    "val_size": 0.1,
+    "quantization_bit": 4,
+    "warmup_ratio": 0.02,
+    "save_total_limit": 3,
+    "push_to_hub": False,
+}
+
+FORM = {
+    "top.model_name": "ChatTS-8B",
+    "top.finetuning_type": "freeze",
+    "top.checkpoint_path": [],
+    "top.quantization_bit": "none",
+    "top.template": "chatts",
+    "top.booster": "flashattn2",
+    "train.training_stage": "Supervised Fine-Tuning",
+    "train.dataset": ["demo", "mine"],
+    "train.learning_rate": "5e-5",
+    "train.num_train_epochs": "3.0",
+    "train.compute_type": "bf16",
+    "train.batch_size": 2,
+    "train.val_size": 0.2,
+    "train.save_steps": 100,
+    "train.warmup_steps": 0,
+    "train.extra_args": '{"optim": "adafactor", "frobnicate": 7}',
+    "train.freeze_trainable_layers": -2,
+    "train.lora_target": "",
+    "train.use_rslora": False,
+    "train.use_pissa": False,
+    "train.ds_stage": "3",
+}
+
+
+def mapped(found: Import) -> dict[str, tuple[str, Any]]:
+    return {each.key: (each.source, each.value) for each in found.mapped}
+
+
+def left(found: Import) -> dict[str, str]:
+    return {each.source: each.message_key for each in map(_Left, found.leftovers)}
+
+
+class _Left:
+    def __init__(self, leftover: Any) -> None:
+        self.source = leftover.source
+        self.message_key = leftover.reason.key.removeprefix("import.left.")
+
+
+def test_a_training_file_is_mapped_exactly() -> None:
+    found = import_arguments(ARGUMENTS_OF_A_RUN)
+    assert mapped(found) == {
+        "model.name": ("model_name_or_path", "ChatTS-8B"),
+        "tuning.method": ("finetuning_type", "lora"),
+        "lora.rank": ("lora_rank", 8),
+        "lora.alpha": ("lora_alpha", 16.0),
+        "lora.targets": ("lora_target", ()),
+        "data.datasets": ("dataset", ("align_256", "ift")),
+        "data.mixing": ("mix_strategy", "interleave_over"),
+        "data.weights": ("interleave_probs", (0.9, 0.1)),
+        "data.task": ("stage", "sft"),
+        "data.cutoff_length": ("cutoff_len", 2048),
+        "output.name": ("output_dir", "kiln"),
+        "optim.learning_rate": ("learning_rate", 1e-4),
+        "encoder.learning_rate": ("timeseries_sft_lr", 1e-5),
+        "schedule.epochs": ("num_train_epochs", 3.0),
+        "model.precision": ("bf16", "bf16"),
+        "data.validation": ("val_size", "fraction"),
+        "data.validation_fraction": ("val_size", 0.1),
+        "schedule.warmup_fraction": ("warmup_ratio", 0.02),
+        "output.save_limit": ("save_total_limit", 3),
+    }
+    assert left(found) == {
+        "trust_remote_code": "own_way",
+        "do_train": "own_way",
+        "template": "own_way",
+        "fp16": "off",
+        "quantization_bit": "none",
+        "push_to_hub": "off",
+    }
+    assert check(found.config) == []
+
+
+def test_a_saved_form_is_mapped_exactly() -> None:
+    assert is_saved_form(FORM) and not is_saved_form(ARGUMENTS_OF_A_RUN)
+    found = import_form(FORM)
+    assert mapped(found) == {
+        "model.name": ("top.model_name", "ChatTS-8B"),
+        "tuning.method": ("top.finetuning_type", "freeze"),
+        "model.attention": ("top.booster", "flash_attention_2"),
+        "data.task": ("train.training_stage", "sft"),
+        "data.datasets": ("train.dataset", ("demo", "mine")),
+        "optim.learning_rate": ("train.learning_rate", 5e-5),
+        "schedule.epochs": ("train.num_train_epochs", 3.0),
+        "model.precision": ("train.compute_type", "bf16"),
+        "schedule.batch_size": ("train.batch_size", 2),
+        "data.validation": ("train.val_size", "fraction"),
+        "data.validation_fraction": ("train.val_size", 0.2),
+        "output.save_steps": ("train.save_steps", 100),
+        "output.eval_steps": ("train.save_steps", 100),
+        "schedule.warmup_fraction": ("train.warmup_steps", 0.0),
+        "optim.optimizer": ("train.extra_args: optim", "adafactor"),
+        "tuning.freeze_layers": ("train.freeze_trainable_layers", -2),
+        "lora.targets": ("train.lora_target", ()),
+        "lora.rank_stabilised": ("train.use_rslora", False),
+    }
+    assert left(found) == {
+        "top.checkpoint_path": "off",
+        "top.quantization_bit": "off",
+        "top.template": "own_way",
+        "train.extra_args: frobnicate": "none",
+        "train.use_pissa": "off",
+        "train.ds_stage": "none",
+    }
+    assert check(found.config) == []
+
+
+@pytest.mark.parametrize(
+    ("tree", "key", "value"),
+    [
+        ({"stage": "pt"}, "data.task", "pretraining"),
+        ({"packing": True}, "data.packing", "continuous"),
+        ({"packing": True, "neat_packing": True}, "data.packing", "separate"),
+        ({"packing": False, "neat_packing": False}, "data.packing", "none"),
+        ({"neftune_noise_alpha": 5}, "optim.neftune_alpha", 5.0),
+        ({"booster": "liger_kernel"}, "model.liger", True),
+        ({"rope_scaling": "yarn"}, "model.rope_scaling", "yarn"),
+        ({"report_to": "wandb, tensorboard"}, "output.trackers", ("wandb", "tensorboard")),
+        ({"report_to": "none"}, "output.trackers", ()),
+        ({"use_swanlab": True, "report_to": ["none"]}, "output.trackers", ("swanlab",)),
+        ({"val_size": 0}, "data.validation", "none"),
+        ({"eval_dataset": "a,b"}, "data.validation_datasets", ("a", "b")),
+        ({"eval_dataset": "a", "val_size": 0.0}, "data.validation", "dataset"),
+        ({"train_on_prompt": True}, "data.train_on", "everything"),
+        ({"mask_history": "true"}, "data.train_on", "last_answer"),
+        ({"lora_target": "q_proj,v_proj"}, "lora.targets", ("q_proj", "v_proj")),
+        ({"lora_target": ["q_proj"]}, "lora.targets", ("q_proj",)),
+        ({"freeze_trainable_layers": -3}, "tuning.freeze_layers", -3),
+        ({"pissa_init": True}, "lora.initialisation", "pissa"),
+        ({"use_galore": True, "galore_layerwise": True}, "optim.optimizer", "galore_adamw_layerwise"),
+        ({"use_badam": True, "optim": "sgd"}, "optim.optimizer", "badam"),
+        ({"warmup_steps": 20, "max_steps": 1000}, "schedule.warmup_fraction", 0.02),
+        ({"warmup_steps": 0.1}, "schedule.warmup_fraction", 0.1),
+        ({"max_steps": -1}, "schedule.max_steps", 0),
+        ({"flash_attn": "disabled"}, "model.attention", "eager"),
+        ({"lr_scheduler_kwargs": {"min_lr": 1e-6}}, "schedule.scheduler_options", '{"min_lr": 1e-06}'),
+        ({"adapter_name_or_path": "saves/a"}, "model.continue_from", "saves/a"),
+        ({"disable_gradient_checkpointing": False}, "schedule.gradient_checkpointing", True),
+        ({"run_name": "a b", "output_dir": "saves/c"}, "output.name", "a b"),
+    ],
+)
+def test_values_are_turned_into_ours(tree: dict[str, Any], key: str, value: Any) -> None:
+    assert mapped(import_arguments(tree))[key][1] == value
+
+
+@pytest.mark.parametrize(
+    ("tree", "reason"),
+    [
+        ({"stage": "dpo_of_some_kind"}, "stage"),
+        ({"val_size": 500}, "validation_rows"),
+        ({"val_size": "some"}, "value"),
+        ({"warmup_steps": 20}, "warmup_steps"),
+        ({"adapter_name_or_path": "a,b"}, "several"),
+        ({"model_title": "Some-7B-Chat"}, "model_title"),
+        ({"optim": "no_such"}, "value"),
+        ({"report_to": "neptune"}, "value"),
+        ({"learning_rate": "fast"}, "value"),
+        ({"learning_rate": [1]}, "value"),
+        ({"lora_rank": 1.5}, "value"),
+        ({"lr_scheduler_type": "no_such"}, "value"),
+        ({"compute_type": "pure_bf16"}, "value"),
+        ({"pure_bf16": True}, "none"),
+        ({"dataset_dir": "REMOTE:a/b"}, "none"),
+    ],
+)
+def test_what_cannot_be_taken_over_says_why(tree: dict[str, Any], reason: str) -> None:
+    assert list(left(import_arguments(tree)).values()) == [reason]
+
+
+@pytest.mark.parametrize("extra", ["{", "[1]", "7", '"text"'])
+def test_free_json_that_is_none_is_named(extra: str) -> None:
+    assert left(import_form({"train.extra_args": extra})) == {"train.extra_args: ": "none"}
+
+
+def test_the_tables_name_settings_and_arguments_that_exist() -> None:
+    assert set(ARGUMENTS.values()) <= set(setting_by_key())
+    optimizers = setting_by_key()["optim.optimizer"].facts.choices
+    assert set(SWITCHED_OPTIMIZERS.values()) <= set(optimizers)
+    assert not set(ARGUMENTS) & OWN_WAY
+    assert len(set(FORM_FIELDS.values())) == len(FORM_FIELDS)
+
+
+@pytest.mark.parametrize("name", [*ARGUMENTS, *sorted(OWN_WAY), *SWITCHED_OPTIMIZERS, *FORM_FIELDS.values(), "unheard"])
+def test_no_value_breaks_an_import_and_nothing_is_dropped(name: str) -> None:
+    for value in (None, "", "x", -1, 0, 2, 1e400, True, [], ["a"], {}, {"a": 1}):
+        found = import_arguments({name: value})
+        assert {each.source for each in (*found.mapped, *found.leftovers)} == {name}
