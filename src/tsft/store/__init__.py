@@ -1,0 +1,1 @@
+"""What stays: the workspace folder, its record of runs, their folders, and presets. Knows no model and no page."""
