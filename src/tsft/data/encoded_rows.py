@@ -1,0 +1,226 @@
+"""The encoded rows of one dataset in an Arrow cache, ready for batches: ids, labels, scaled series, lengths."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tsft.data.arrow_cache import (
+    BatchWriter,
+    MappedRows,
+    Progress,
+    ShouldStop,
+    cached,
+    fingerprint,
+    list_array,
+    list_slice,
+    throttled,
+)
+from tsft.data.budget import Budget, FittedRow, fit, patch_count, pieces
+from tsft.data.encoding import RowEncoder
+from tsft.data.examples import Example, Findings, RowRefused, refuse
+from tsft.data.mapping import PLAIN_TEXT
+from tsft.data.readers import ExampleRows
+from tsft.run.ports import Stopped
+
+ENCODING_VERSION = 1
+SCHEMA = pa.schema(
+    [
+        ("input_ids", pa.list_(pa.int32())),
+        ("labels", pa.list_(pa.int32())),
+        ("values", pa.list_(pa.float32())),
+        ("value_lengths", pa.list_(pa.int32())),
+        ("length", pa.int32()),
+        ("patches", pa.int32()),
+        ("trained", pa.int32()),
+        ("file", pa.int32()),
+        ("row", pa.int64()),
+        ("series_key", pa.int64()),
+    ]
+)
+
+
+class EncodedRows:
+    """The encoded rows of one dataset, memory-mapped. A row is a dict of input_ids, labels and values.
+
+    input_ids and labels are lists of int; values is a list of float32[L], one a series, copies that may be written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._rows = MappedRows(folder)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (EncodedRows, (self.folder,))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        batch, place = self._rows.locate(index)
+        flat = list_slice(batch, "values", place).copy()
+        ends = np.cumsum(list_slice(batch, "value_lengths", place))
+        return {
+            "input_ids": list_slice(batch, "input_ids", place).tolist(),
+            "labels": list_slice(batch, "labels", place).tolist(),
+            "values": np.split(flat, ends[:-1]) if len(ends) else [],
+        }
+
+    def column(self, name: str) -> np.ndarray:
+        """One of length, patches, trained (tokens), file, row, series_key, for all rows."""
+        return self._rows.column(name)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int32[rows], tokens of each row with its patches."""
+        return self.column("length")
+
+    def source_row(self, index: int) -> int:
+        """The row's number in its file, as every report names it."""
+        batch, place = self._rows.locate(index)
+        return int(batch.column("row")[place].as_py())
+
+
+@dataclass(frozen=True)
+class EncodingPlan:
+    """Everything the encoded rows depend on besides the rows themselves."""
+
+    budget: Budget
+    system_prompt: str = ""
+    sample_rows: int = 0
+    sample_seed: int = 0
+    takes_text: bool = False
+
+
+@dataclass(frozen=True)
+class EncodingOutcome:
+    """What encoding did to the rows of one dataset; `left_out` rows were not drawn for num_samples."""
+
+    findings: Findings
+    shortened: int
+    cut: int
+    left_out: int
+
+
+def encode_rows(
+    examples: ExampleRows,
+    source_key: str,
+    file_names: Sequence[str],
+    encoder: RowEncoder,
+    plan: EncodingPlan,
+    cache: Path,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> tuple[EncodedRows, EncodingOutcome]:
+    """All examples encoded within the budget, from the cache when nothing has changed.
+
+    `progress(done_rows, total_rows)`; `should_stop()` is asked before every row, True raises Stopped.
+    """
+    budget = plan.budget
+    settings = (budget.cutoff_length, budget.overlong, budget.train_on, plan.system_prompt, plan.takes_text)
+    chosen = _sample(len(examples), plan)
+    sampling = (plan.sample_rows, plan.sample_seed) if len(chosen) < len(examples) else ()
+    key = fingerprint(ENCODING_VERSION, source_key, encoder.fingerprint, settings, sampling)
+    folder = cache / f"encoded-{key}"
+
+    def build(unfinished: Path) -> Mapping[str, Any]:
+        with BatchWriter(unfinished, SCHEMA, _to_batch) as writer:
+            return _encode_all(examples, chosen, file_names, encoder, plan, writer, throttled(progress), should_stop)
+
+    report = cached(folder, build)
+    outcome = EncodingOutcome(
+        Findings.from_json(report["findings"]), report["shortened"], report["cut"], len(examples) - len(chosen)
+    )
+    return EncodedRows(folder), outcome
+
+
+def _sample(count: int, plan: EncodingPlan) -> np.ndarray:
+    """The rows drawn for num_samples, in file order; all of them when it asks for as many or more."""
+    if not plan.sample_rows or plan.sample_rows >= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(plan.sample_seed).permutation(count)[: plan.sample_rows])
+
+
+def _encode_all(
+    examples: ExampleRows,
+    chosen: np.ndarray,
+    file_names: Sequence[str],
+    encoder: RowEncoder,
+    plan: EncodingPlan,
+    writer: BatchWriter,
+    report: Callable[[int, int], None],
+    should_stop: ShouldStop | None,
+) -> Mapping[str, Any]:
+    findings = Findings()
+    shortened = cut = 0
+    for done, index in enumerate(chosen.tolist()):
+        if should_stop is not None and should_stop():
+            raise Stopped
+        report(done, len(chosen))
+        example = examples[index]
+        findings.rows_read += 1
+        try:
+            rows = _fitted(example, encoder, plan)
+        except RowRefused as refused:
+            findings.drop(file_names[example.file_index], example.row, refused.reason)
+            continue
+        findings.kept += 1
+        shortened += rows[0].is_shortened
+        cut += rows[0].is_cut
+        place = {"file": example.file_index, "row": example.row, "series_key": example.series_key}
+        for row in rows:
+            columns = _columns(row, encoder.patch_size) | place
+            writer.add(columns, 8 * columns["length"] + 4 * len(columns["values"]))
+    report(len(chosen), len(chosen))
+    return {"findings": findings.to_json(), "shortened": shortened, "cut": cut}
+
+
+def _fitted(example: Example, encoder: RowEncoder, plan: EncodingPlan) -> list[FittedRow]:
+    """The example as one row, or a long text as several. RowRefused when it cannot be trained."""
+    is_text = example.turns[0]["role"] == PLAIN_TEXT
+    if is_text and not plan.takes_text:
+        raise refuse("data.row.text_needs_pretraining")
+    if is_text and not example.series:
+        return pieces(example.turns, encoder, plan.budget)
+    turns = example.turns if is_text else with_system(example.turns, plan.system_prompt)
+    row = fit(turns, example.series, encoder, plan.budget)
+    if not any(label != -100 for label in row.encoded.labels):
+        raise refuse("data.row.nothing_trained")
+    return [row]
+
+
+def with_system(turns: list[dict[str, str]], system_prompt: str) -> list[dict[str, str]]:
+    """The turns with the system prompt in front, where the row has none of its own and the prompt is not empty."""
+    if not system_prompt or turns[0]["role"] == "system":
+        return turns
+    return [{"role": "system", "content": system_prompt}, *turns]
+
+
+def _columns(row: FittedRow, patch_size: int) -> dict[str, Any]:
+    encoded = row.encoded
+    labels = np.asarray(encoded.labels, dtype=np.int32)
+    values = [np.asarray(points, dtype=np.float32).reshape(-1) for points in encoded.values]
+    return {
+        "input_ids": np.asarray(encoded.input_ids, dtype=np.int32),
+        "labels": labels,
+        "values": np.concatenate(values) if values else np.zeros(0, dtype=np.float32),
+        "value_lengths": np.array([len(points) for points in values], dtype=np.int32),
+        "length": len(encoded.input_ids),
+        "patches": patch_count(encoded, patch_size),
+        # The first token of a row has nothing before it to be predicted from.
+        "trained": int(np.count_nonzero(labels[1:] != -100)),
+    }
+
+
+def _to_batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    arrays = []
+    for column in SCHEMA:
+        cells = [row[column.name] for row in rows]
+        if pa.types.is_list(column.type):
+            arrays.append(list_array(cells, column.type.value_type.to_pandas_dtype()))
+        else:
+            arrays.append(pa.array(cells, column.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)

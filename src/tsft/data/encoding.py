@@ -1,0 +1,31 @@
+"""What data asks of a model's processor: two Protocols, so that rows can be encoded without knowing any model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class EncodedRow(Protocol):
+    """What an encoder makes of a row: ids, labels of the same length (-100: not trained), scaled float32 series."""
+
+    @property
+    def input_ids(self) -> Sequence[int]: ...
+    @property
+    def labels(self) -> Sequence[int]: ...
+    @property
+    def values(self) -> Sequence[np.ndarray]: ...
+
+
+class RowEncoder(Protocol):
+    """The model's processor, as far as data needs it. Each series becomes prefix text and one id a patch."""
+
+    @property
+    def patch_size(self) -> int: ...
+    @property
+    def max_points(self) -> int | None: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def encode(
+        self, turns: Sequence[Mapping[str, str]], series: Sequence[np.ndarray], train_on: str = "answers"
+    ) -> EncodedRow: ...

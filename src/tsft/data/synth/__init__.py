@@ -1,0 +1,1 @@
+"""A small seeded generator of series with known truth, questions about them and answers. Needs no network."""
