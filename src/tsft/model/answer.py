@@ -1,0 +1,138 @@
+"""Asks a model: one conversation in, its answer out, whole or piece by piece, and stoppable at any token."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import StoppingCriteria, StoppingCriteriaList, TextIteratorStreamer
+
+from tsft.model.batches import collate
+from tsft.model.chat import Turn
+from tsft.model.processor import SeriesProcessor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen: the likeliest when `temperature` is 0, else drawn."""
+
+    max_new_tokens: int = 512
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+
+
+def answer(
+    model: Any,
+    processor: SeriesProcessor,
+    turns: Sequence[Turn],
+    series: Sequence[Any],
+    max_new_tokens: int = 512,
+    *,
+    sampling: Sampling | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> str:
+    """The answer to the last turn, without special tokens. Stopped early, it is what was written so far."""
+    chosen = sampling or Sampling(max_new_tokens=max_new_tokens)
+    return answer_many(model, processor, [(turns, series)], sampling=chosen, should_stop=should_stop)[0]
+
+
+@torch.inference_mode()
+def answer_many(
+    model: Any,
+    processor: SeriesProcessor,
+    conversations: Sequence[tuple[Sequence[Turn], Sequence[Any]]],
+    *,
+    sampling: Sampling,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[str]:
+    """The answers to several conversations as one batch, padded on the left."""
+    batch = _batch(model, processor, conversations)
+    written = _generate(model, batch, processor.pad_id, sampling, should_stop)
+    start = batch["input_ids"].shape[1]
+    return processor.tokenizer.batch_decode(written[:, start:], skip_special_tokens=True)
+
+
+def answer_streaming(
+    model: Any,
+    processor: SeriesProcessor,
+    turns: Sequence[Turn],
+    series: Sequence[Any],
+    *,
+    sampling: Sampling,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[str]:
+    """The answer in pieces as they are written. Closing the iterator stops the model within one token."""
+    batch = _batch(model, processor, [(turns, series)])
+    streamer = TextIteratorStreamer(processor.tokenizer, skip_prompt=True, skip_special_tokens=True)
+    is_abandoned = threading.Event()
+
+    def write() -> None:
+        try:
+            with torch.inference_mode():
+                _generate(
+                    model, batch, processor.pad_id, sampling, lambda: is_abandoned.is_set() or should_stop(), streamer
+                )
+        finally:
+            streamer.end()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="tsft-answer") as writer:
+        writing = writer.submit(write)
+        try:
+            for piece in streamer:
+                if piece:
+                    yield piece
+        finally:
+            is_abandoned.set()
+        writing.result()  # a failure of the writer is raised here, in the reader's thread
+
+
+class _StopWhen(StoppingCriteria):
+    def __init__(self, should_stop: Callable[[], bool]) -> None:
+        self.should_stop = should_stop
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        return torch.full((input_ids.shape[0],), self.should_stop(), dtype=torch.bool, device=input_ids.device)
+
+
+def _batch(
+    model: Any, processor: SeriesProcessor, conversations: Sequence[tuple[Sequence[Turn], Sequence[Any]]]
+) -> dict[str, torch.Tensor]:
+    rows = [processor.prompt(turns, series) for turns, series in conversations]
+    family = processor.family
+    batch = collate(rows, processor.pad_id, family.patch_size, family.last_patch, side="left")
+    return {name: tensor.to(model.device) for name, tensor in batch.items()}
+
+
+def _generate(
+    model: Any,
+    batch: dict[str, torch.Tensor],
+    pad_id: int,
+    sampling: Sampling,
+    should_stop: Callable[[], bool],
+    streamer: TextIteratorStreamer | None = None,
+) -> torch.Tensor:
+    options: dict[str, Any] = {"do_sample": sampling.temperature > 0}
+    if sampling.temperature > 0:
+        options |= {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k}
+        if sampling.seed is not None:
+            torch.manual_seed(sampling.seed)
+    was_training = model.training
+    model.eval()
+    try:
+        return model.generate(
+            **batch,
+            **options,
+            max_new_tokens=sampling.max_new_tokens,
+            repetition_penalty=sampling.repetition_penalty,
+            stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
+            streamer=streamer,
+            pad_token_id=pad_id,
+            use_cache=True,
+        )
+    finally:
+        model.train(was_training)
