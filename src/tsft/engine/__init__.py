@@ -1,0 +1,1 @@
+"""The engine: one background thread that trains, says what it does, and obeys."""

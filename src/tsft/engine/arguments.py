@@ -1,0 +1,75 @@
+"""The settings as transformers' TrainingArguments. What tsft does itself (logging, saving, evaluating) is off there."""
+
+import json
+from pathlib import Path
+
+import torch
+from transformers import TrainingArguments
+from transformers.training_args import OptimizerNames
+
+from tsft.config.optimizers import OPTIMIZERS
+from tsft.config.run_config import RunConfig
+from tsft.engine.device import Precision, device_name
+from tsft.engine.extra_arguments import make_arguments
+from tsft.engine.trackers import tracker_arguments
+
+
+def training_arguments(
+    config: RunConfig,
+    folder: Path,
+    precision: Precision,
+    *,
+    has_validation: bool,
+    evaluates_at_start: bool,
+    run_name: str = "",
+) -> TrainingArguments:
+    """Arguments for a run that writes its checkpoints into `folder`."""
+    schedule, optim = config.schedule, config.optim
+    options = schedule.scheduler_options.strip()
+    arguments = make_arguments(
+        config,
+        output_dir=str(folder),
+        per_device_train_batch_size=schedule.batch_size,
+        per_device_eval_batch_size=schedule.eval_batch_size,
+        gradient_accumulation_steps=schedule.gradient_accumulation,
+        learning_rate=optim.learning_rate,
+        weight_decay=optim.weight_decay,
+        optim=optim.optimizer if optim.optimizer in list(OptimizerNames) else "adamw_torch",
+        # Where weights change within the backward pass no gradient is left to clip, and its norm would read zero.
+        max_grad_norm=0.0 if OPTIMIZERS[optim.optimizer].steps_in_backward else optim.max_grad_norm,
+        adam_beta1=optim.beta1,
+        adam_beta2=optim.beta2,
+        num_train_epochs=schedule.epochs,
+        max_steps=schedule.max_steps or -1,
+        lr_scheduler_type=schedule.scheduler,
+        lr_scheduler_kwargs=json.loads(options) if options else None,
+        # A number below one is a share of all steps for transformers, one and more a count of steps.
+        warmup_steps=min(schedule.warmup_fraction, 0.999_999),
+        seed=schedule.seed,
+        use_cpu=device_name() == "cpu",
+        data_seed=schedule.seed,
+        bf16=precision.name == "bf16",
+        fp16=precision.name == "fp16",
+        activation_checkpointing=schedule.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
+        logging_strategy="steps",
+        logging_steps=config.output.logging_steps,
+        logging_first_step=True,
+        # A loss that is not finite must be seen: by default transformers logs the last good one in its place.
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        # Our own callback says when; schedulers that follow the validation loss only want to hear that it is measured.
+        eval_strategy="steps" if has_validation else "no",
+        eval_steps=2**31,
+        eval_on_start=evaluates_at_start,
+        # No label_smoothing_factor: the model smooths within its own loss (model/fusion.py says why).
+        neftune_noise_alpha=optim.neftune_alpha or None,
+        **tracker_arguments(config, run_name),
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        label_names=["labels"],
+    )
+    # One process drives one device: transformers would wrap the model in DataParallel where it sees several GPUs.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments

@@ -1,0 +1,300 @@
+"""The one engine of a process: starts, resumes and stops runs on a background thread, and shows the one in progress.
+
+Importing this module loads neither torch nor transformers, so that the page is there at once: `recipe` and `preflight`,
+which do, are loaded by `_heavy` at first use or ahead of it by `warm_up`.
+"""
+
+import importlib
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tsft.config.run_config import ModelSettings, RunConfig
+from tsft.engine.control import Control, Pulse
+from tsft.engine.job import Job
+from tsft.errors import Problem, UserError, message, raise_if_any
+from tsft.log import run_log
+from tsft.run.board import Board, Follower, mend_cut_line, replay
+from tsft.run.events import Finished, RunStarted
+from tsft.run.ports import Asked, Fetch, Stopped, Watched
+from tsft.run.readiness import Examined
+from tsft.run.state import RunState
+from tsft.store.commands import ask
+from tsft.store.record import Record, busy
+from tsft.store.rows import row_of_state
+from tsft.store.runs import Checkpoint, RunInfo, run_config, usable_checkpoints
+from tsft.store.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Implements `run.ports.EnginePort`. Every method may be called from any thread."""
+
+    def __init__(self, workspace: Workspace, record: Record) -> None:
+        self._workspace = workspace
+        self._record = record
+        self._lock = threading.Lock()
+        self._job: Job | None = None
+        self._thread: threading.Thread | None = None
+        self._follower: tuple[str, Follower] | None = None
+        self._fetches: dict[str, Fetch] = {}
+        self._asking: Any = None
+        self._examiner: Any = None
+        self._is_closing = False
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Load torch, transformers and the recipe now, so that the first Start need not wait for them."""
+        _heavy("recipe")
+        _heavy("preflight")
+
+    def check(self, config: RunConfig) -> list[Problem]:
+        """Everything that is wrong with the config on this machine; no weights are loaded."""
+        return _heavy("preflight").preflight(config, self._workspace)
+
+    def watched(self) -> Watched | None:
+        """The run in progress here, else one of another process, else whichever of these was last seen."""
+        with self._lock:
+            job = self._job
+        if job is not None and self._is_working():
+            return job.board
+        other = self._record.active()
+        if other is not None:
+            return self._following(other)
+        with self._lock:
+            seen = [job.board] if job is not None else []
+            seen += [self._follower[1]] if self._follower is not None else []
+        return max(seen, key=lambda each: each.read()[1].updated_at, default=None)
+
+    def fetches(self) -> Mapping[str, Fetch]:
+        with self._lock:
+            return dict(self._fetches)
+
+    # -- doing -------------------------------------------------------------------------------------------------------
+
+    def start(self, config: RunConfig, by: str = "") -> str:
+        """Begin a run. Raises UserError with all problems, or `engine.busy` naming the run in progress."""
+        self._refuse_if_busy()
+        raise_if_any(self.check(config))
+        run = self._record.create_run(config, by)
+        try:
+            self._begin(run, config, by, None)
+        except UserError:  # another process was quicker: nothing of this run is kept
+            self._record.delete(run.id)
+            raise
+        return run.id
+
+    def resume(self, run_id: str, by: str = "") -> str:
+        """Go on with a run from its newest whole checkpoint. Raises UserError when it is finished or there is none."""
+        run = self._record.find(run_id)
+        self._refuse_if_busy()
+        if run.status == "finished":
+            raise UserError(message("engine.is_finished", name=run.name))
+        checkpoints = usable_checkpoints(run.folder)
+        if not checkpoints:
+            raise UserError(message("engine.no_checkpoint", name=run.name))
+        config = run_config(run.folder)
+        raise_if_any(self.check(config))
+        mend_cut_line(run.folder.events)
+        self._begin(run, config, by, checkpoints[0])
+        return run.id
+
+    def stop(self, by: str = "", run_id: str = "") -> bool:
+        """Ask the run in progress to stop; a run of another process gets the wish through its folder."""
+        with self._lock:
+            job = self._job if self._is_working() else None
+        if job is not None and run_id in ("", job.folder.id):
+            job.control.stop(by)
+            return True
+        other = self._record.active()
+        if other is None or run_id not in ("", other.id):
+            return False
+        ask(other.folder, "stop", by)
+        return True
+
+    def wait(self, timeout_seconds: float | None = None) -> RunState | None:
+        """Wait for the run of this process to end; its state then, or None when there never was one."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_seconds)
+        return self._job.board.state if self._job is not None else None
+
+    def close(self, timeout_seconds: float = 60.0) -> bool:
+        """Refuse new runs, stop the present one and wait until it has saved. False when it took too long."""
+        self._is_closing = True
+        self._end_asking()
+        self.end_examination()
+        if self._is_working():
+            self.stop()
+            self.wait(timeout_seconds)
+        return not self._is_working()
+
+    @property
+    def board(self) -> Board | None:
+        """The board of the run of this process, for listeners."""
+        return self._job.board if self._job is not None else None
+
+    def fetch_model(self, name: str, hub: str = "huggingface") -> None:
+        """Bring a base model into the workspace on a thread of its own."""
+        with self._lock:
+            present = self._fetches.get(name)
+            if present is not None and not present.is_done and present.problem is None:
+                return
+            self._fetches[name] = Fetch(name)
+        threading.Thread(target=self._fetch, args=(name, hub), name="tsft-fetch", daemon=True).start()
+
+    def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:
+        """Put a question to a trained model; the one before is given up."""
+        self._refuse_if_busy()
+        self._end_asking()
+        self.end_examination()
+        number = self._asking.asked.number + 1 if self._asking is not None else 1
+        self._asking = _heavy("asking").Asking(self._workspace, Asked(number, result))
+        self._asking.begin(turns, series)
+        return number
+
+    def asked(self) -> Asked | None:
+        return self._asking.asked if self._asking is not None else None
+
+    def examine(self, config: RunConfig) -> int:
+        """Begin to make the readiness card; refused during a run unless its model was looked at before."""
+        examiner = self._examining()
+        if not examiner.knows(config):
+            self._refuse_if_busy()
+        raise_if_any(self.check(config))
+        return examiner.begin(config, is_trial=False, is_idle=not self._is_working())
+
+    def dry_run(self, config: RunConfig) -> int:
+        """The card, then two real steps at the longest batch."""
+        self._refuse_if_busy()
+        raise_if_any(self.check(config))
+        self._end_asking()
+        return self._examining().begin(config, is_trial=True, is_idle=True)
+
+    def readiness(self) -> Examined | None:
+        return self._examiner.examined if self._examiner is not None else None
+
+    def end_examination(self) -> None:
+        if self._examiner is not None:
+            self._examiner.give_up()
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _refuse_if_busy(self) -> None:
+        if self._is_closing:
+            raise UserError(message("engine.closing"))
+        running = self._record.active()
+        if running is not None:
+            raise busy(running)
+
+    def _examining(self) -> Any:
+        examining = _heavy("examining")
+        with self._lock:
+            if self._examiner is None:
+                self._examiner = examining.Examiner(self._workspace, self._record)
+            return self._examiner
+
+    def _end_asking(self) -> None:
+        if self._asking is not None:
+            self._asking.give_up()
+
+    def _is_working(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _begin(self, run: RunInfo, config: RunConfig, by: str, checkpoint: Checkpoint | None) -> None:
+        self._end_asking()  # two models at once may not fit, and a run has the random numbers for itself
+        self.end_examination()
+        with self._lock:
+            self._record.claim(run.id)
+            try:
+                self._launch(run, config, by, checkpoint)
+            except BaseException:
+                self._record.release(run.id, status="failed")  # or every later Start would find it in progress
+                raise
+
+    def _launch(self, run: RunInfo, config: RunConfig, by: str, checkpoint: Checkpoint | None) -> None:
+        board = Board(run.folder.events, replay(run.folder.events))
+        job = Job(config, run.folder, run.name, self._workspace, board, Control(board), checkpoint)
+        # Said before the thread loads anything: from now on this is the run in progress for every reader.
+        board.say(RunStarted(time.time(), run.id, run.name, checkpoint.step if checkpoint else 0, by))
+        if self._thread is not None:
+            self._thread.join()  # its run is over; only its last lines may still be on their way
+        self._job = job
+        # Not a daemon: torch aborts the process when the interpreter ends under a daemon thread.
+        self._thread = threading.Thread(target=self._work, args=(job,), name="tsft-run")
+        self._thread.start()
+
+    def _work(self, job: Job) -> None:
+        pulse = Pulse(self._record, job.folder, job.control, lambda: self._report(job))
+        pulse.start()
+        try:
+            self._train(job)
+        finally:
+            pulse.end()
+            state = job.board.state
+            newest = usable_checkpoints(job.folder)
+            checkpoint = newest[0].path.relative_to(job.folder.path).as_posix() if newest else ""
+            self._record.release(job.folder.id, **{**row_of_state(state), "checkpoint": checkpoint})
+
+    def _train(self, job: Job) -> None:
+        """Run the recipe; whatever happens ends in one event, with the memory given back."""
+        recipe = None
+        try:
+            recipe = _heavy("recipe")
+            with run_log(job.folder.log):
+                recipe.train(job)
+        except Stopped:
+            told = message("run.stopped_early")
+            job.board.say(Finished(time.time(), "stopped", job.board.state.step, "", told))
+        except BaseException as error:  # noqa: BLE001 (the outermost frame of the thread: translated and logged here)
+            logger.exception("run %s failed", job.folder.id)
+            job.board.say(_heavy("failures").failure_of(error, job.config))
+            _let_go(error)
+        finally:
+            if recipe is not None:
+                _heavy("device").give_memory_back()
+
+    def _report(self, job: Job) -> None:
+        self._record.update(job.folder.id, **row_of_state(job.board.state))
+
+    def _following(self, run: RunInfo) -> Follower:
+        with self._lock:
+            if self._follower is None or self._follower[0] != run.id:
+                self._follower = (run.id, Follower(run.folder.events))
+            return self._follower[1]
+
+    def _fetch(self, name: str, hub: str) -> None:
+        def progress(done: int, total: int) -> None:
+            self._fetches[name] = Fetch(name, done, total)
+
+        try:
+            settings = ModelSettings(name=name, hub=hub)
+            _heavy("sources").model_folder(settings, self._workspace, progress, lambda: self._is_closing)
+            before = self._fetches[name]
+            self._fetches[name] = Fetch(name, before.total_bytes, before.total_bytes, is_done=True)
+        except UserError as error:
+            self._fetches[name] = Fetch(name, problem=error.message)
+        except Stopped:
+            self._fetches.pop(name, None)
+        except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: logged and shown as a sentence)
+            logger.exception("fetching %s failed", name)
+            self._fetches[name] = Fetch(name, problem=_heavy("failures").failure_of(error, RunConfig()).message)
+
+
+def _heavy(module: str) -> Any:
+    """A module of the engine that loads torch: only here, so that `import tsft.engine.engine` does not."""
+    return importlib.import_module(f"tsft.engine.{module}")
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what the frames of a caught exception hold: a model, its gradients, a batch (164 MB in a small run)."""
+    while error is not None:
+        if error.__traceback__ is not None:
+            traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

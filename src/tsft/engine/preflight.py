@@ -1,0 +1,111 @@
+"""What the machine, the files and the installed packages say to a config, before anything heavy is loaded."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from tsft.config.catalog import base_model
+from tsft.config.check import check
+from tsft.config.optimizers import OPTIMIZERS
+from tsft.config.run_config import ADAPTERS, RunConfig
+from tsft.data.registry import find_dataset
+from tsft.engine.adapters import adapter_kind
+from tsft.engine.device import has_fast_bf16
+from tsft.engine.extra_arguments import extra_problems
+from tsft.engine.job import dataset_folders
+from tsft.engine.liger import liger_problems
+from tsft.engine.optimizers import missing_for
+from tsft.engine.restore import result_folder
+from tsft.engine.series_trainer import TRAINED_WEIGHTS
+from tsft.engine.trackers import tracker_problems
+from tsft.errors import Problem, UserError, message
+from tsft.store.models import local_model
+from tsft.store.runs import read_json
+from tsft.store.workspace import Workspace
+
+# Less than this free and the first checkpoint may not fit.
+FREE_DISK_BYTES = 500 * 1024**2
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+def preflight(config: RunConfig, workspace: Workspace) -> list[Problem]:
+    """All problems: those of the config itself, then those of this machine and these files. Warnings come last."""
+    problems = [*check(config), *_machine(config), *_model(config, workspace), *_data(config, workspace)]
+    problems += [*extra_problems(config), *tracker_problems(config), *liger_problems(config)]
+    if shutil.disk_usage(workspace.root).free < FREE_DISK_BYTES:
+        free = shutil.disk_usage(workspace.root).free // 1024**2
+        problems.append(Problem("", message("preflight.disk", free=free, wanted=FREE_DISK_BYTES // 1024**2)))
+    return sorted(problems, key=lambda problem: problem.is_warning)
+
+
+def _machine(config: RunConfig) -> Iterator[Problem]:
+    on_gpu = torch.cuda.is_available()
+    if config.model.precision == "fp16" and not on_gpu:
+        yield Problem("model.precision", message("preflight.fp16_needs_gpu"))
+    if config.model.precision == "bf16" and not has_fast_bf16():
+        yield Problem("model.precision", message("preflight.bf16_is_slow"), is_warning=not on_gpu)
+    if config.model.attention == "flash_attention_2":
+        if not on_gpu:
+            yield Problem("model.attention", message("preflight.flash_needs_gpu"))
+        elif importlib.util.find_spec("flash_attn") is None:
+            yield Problem("model.attention", message("preflight.package", package="flash-attn"))
+    if config.model.hub == "modelscope" and _is_from_hub(config) and importlib.util.find_spec("modelscope") is None:
+        yield Problem("model.hub", message("preflight.package", package="modelscope"))
+    if config.optim.optimizer in OPTIMIZERS:
+        yield from missing_for(config)
+    threads = config.schedule.threads
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or threads
+    if threads > cores:
+        told = message("preflight.threads", threads=threads, cores=cores)
+        yield Problem("schedule.threads", told, is_warning=True)
+
+
+def _model(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
+    name = config.model.name
+    looks_like_path = name.startswith(("/", "./", "../", "~")) or "\\" in name
+    if looks_like_path and not Path(name).expanduser().is_dir():
+        yield Problem("model.name", message("preflight.no_model_folder", path=name))
+    elif name and _is_from_hub(config) and "/" not in name and local_model(workspace, config.model) is None:
+        yield Problem("model.name", message("preflight.unknown_model", name=name))
+    if config.model.continue_from:
+        yield from _continued(config, workspace)
+
+
+def _continued(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
+    try:
+        path = result_folder(config.model.continue_from, workspace)
+    except UserError as error:
+        yield Problem("model.continue_from", error.message)
+        return
+    if (path / ADAPTER_CONFIG).is_file() and not config.tuning.create_new_adapter:
+        kind = read_json(path / ADAPTER_CONFIG).get("peft_type")
+        if config.tuning.method in ADAPTERS and kind != adapter_kind(config.tuning.method):
+            yield Problem("tuning.method", message("preflight.other_adapter", path=path.name, kind=str(kind)))
+    if (path / TRAINED_WEIGHTS).is_file() and config.tuning.method in ADAPTERS:
+        # An adapter must name a base that can be loaded on its own, and this checkpoint holds only what was trained.
+        yield Problem("model.continue_from", message("preflight.checkpoint_not_for_lora", path=path.name))
+
+
+def _data(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
+    folders = dataset_folders(config, workspace)
+    if config.data.folder and not folders[0].is_dir():
+        yield Problem("data.folder", message("preflight.no_data_folder", path=config.data.folder))
+    named = {"data.datasets": config.data.datasets}
+    if config.data.validation == "dataset":
+        named["data.validation_datasets"] = config.data.validation_datasets
+    for field, names in named.items():
+        for name in names:
+            try:
+                find_dataset(name, folders, workspace.cache)
+            except UserError as error:
+                yield Problem(field, error.message)
+
+
+def _is_from_hub(config: RunConfig) -> bool:
+    """Whether the base model is neither built in, nor shipped in a package, nor a folder, nor known by name."""
+    name, entry = config.model.name, base_model(config.model.name)
+    return entry is None and not Path(name).expanduser().is_dir()

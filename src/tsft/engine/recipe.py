@@ -1,0 +1,234 @@
+"""One run from top to bottom: bring the model, read the data, choose what trains, train, save, say how it ended.
+
+The newcomer's way into the engine: `train` is the whole story, everything else is one of its steps.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import set_seed
+from transformers.utils import logging as transformers_logging
+
+from tsft.config.run_config import ADAPTERS
+from tsft.data.preparation import PreparedData, prepare
+from tsft.engine.arguments import training_arguments
+from tsft.engine.device import Precision, choose_precision, device_name, use_threads
+from tsft.engine.failures import BatchAtFaultError
+from tsft.engine.job import Job, ProgressTeller, dataset_folders, planned_steps
+from tsft.engine.liger import use_liger
+from tsft.engine.optimizers import evaluation_weights
+from tsft.engine.packing import packed
+from tsft.engine.rehearsal import StepClock, longest_only
+from tsft.engine.reporter import Reporter
+from tsft.engine.restore import Fetching, base_folder, merged, model_changes, new_encoder, open_result, result_folder
+from tsft.engine.results import origin_of, write_adapter, write_result
+from tsft.engine.series_trainer import NotFiniteError, SeriesTrainer
+from tsft.engine.sources import model_folder, watched_loading
+from tsft.engine.trackers import tracked
+from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary, trains_encoder
+from tsft.errors import Message, message
+from tsft.model.loading import Loaded, load
+from tsft.run.events import Finished, Planned
+from tsft.run.ports import Stopped
+
+
+def train(job: Job) -> None:
+    """Do the run. Ends with `Finished` on the board; raises Stopped before the first step, or what went wrong."""
+    # Bars on stderr are nobody's: progress goes to the board.
+    transformers_logging.disable_progress_bar()
+    threads = use_threads(job.config.schedule.threads)
+    loaded, precision = _load_model(job)
+    data = _read_data(job, loaded)
+    model = _tuned(job, loaded)
+    with tracked(job):
+        trainer = _make_trainer(job, model, loaded, data, precision)
+        job.board.say(_plan(job, trainer, data, precision, threads))
+        _train(job, trainer, data)
+    _finish(job, trainer, loaded)
+
+
+def rehearse(job: Job) -> list[float]:
+    """A few steps at the longest batch through the parts of `train`; nothing is kept. Returns the seconds of each."""
+    transformers_logging.disable_progress_bar()
+    use_threads(job.config.schedule.threads)
+    loaded, precision = _load_model(job)
+    data = longest_only(_read_data(job, loaded), job.config)
+    trainer = _make_trainer(job, _tuned(job, loaded), loaded, data, precision)
+    clock = StepClock()
+    trainer.add_callback(clock)
+    job.enter("training")
+    trainer.train()
+    job.control.obey()
+    return clock.seconds
+
+
+def _load_model(job: Job) -> tuple[Loaded, Precision]:
+    config, teller = job.config, ProgressTeller(job)
+    fetching = Fetching(
+        lambda done, total: teller.tell("downloading", config.model.name, done, total, "bytes"),
+        job.control.should_stop,
+    )
+    earlier = result_folder(config.model.continue_from, job.workspace) if config.model.continue_from else None
+    source = earlier or model_folder(config.model, job.workspace, fetching.progress, fetching.should_stop)
+    precision = choose_precision(config, _weights_bytes(base_folder(source, job.workspace, fetching)))
+    job.enter("loading", source.name)
+    with watched_loading(
+        lambda done, total: teller.tell("loading", source.name, done, total, "tensors"), job.control.obey
+    ):
+        if earlier is None:
+            loaded = load(
+                source,
+                dtype=precision.frozen,
+                attention=config.model.attention,
+                new_encoder=new_encoder(config),
+                changes=model_changes(config),
+            )
+        else:
+            loaded = _load_earlier(job, earlier, precision, fetching)
+    if config.model.liger:
+        use_liger(loaded.model)
+    if loaded.encoder_is_new:
+        job.note("info", message("run.new_encoder", seed=config.encoder.seed))
+        if config.encoder.training != "full":
+            job.note("warning", message("run.new_encoder_trained"))
+    return loaded, precision
+
+
+def _load_earlier(job: Job, path: Path, precision: Precision, fetching: Fetching) -> Loaded:
+    """What another run left. An adapter goes on training; other ways of tuning take it into the base first."""
+    tuning = job.config.tuning
+    goes_on = tuning.method in ADAPTERS and not tuning.create_new_adapter
+    attention = job.config.model.attention
+    loaded = open_result(path, job.workspace, precision.frozen, fetching, attention=attention, is_trainable=goes_on)
+    return loaded if goes_on else merged(loaded)
+
+
+def _weights_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def _read_data(job: Job, loaded: Loaded) -> PreparedData:
+    teller = ProgressTeller(job)
+
+    def progress(what: Message, done: int, total: int) -> None:
+        phase = "reading" if what.key.endswith("reading") else "encoding"
+        unit = "bytes" if phase == "reading" else "rows"
+        teller.tell(phase, str(what.values.get("dataset", "")), done, total, unit)
+
+    return prepare(
+        job.config.data,
+        loaded.processor,
+        dataset_folders(job.config, job.workspace),
+        job.workspace.cache,
+        seed=job.config.schedule.seed,
+        progress=progress,
+        should_stop=job.control.should_stop,
+        notify=lambda told: job.note("info", told),
+    )
+
+
+def _tuned(job: Job, loaded: Loaded) -> Any:
+    """The model with what trains set to train. The seed is set here: new adapters draw their weights from it."""
+    set_seed(job.config.schedule.seed)
+    if isinstance(loaded.model, PeftModel):
+        job.note("info", message("run.adapter_goes_on", name=job.config.model.continue_from))
+        if job.config.encoder.training != "frozen" and not trains_encoder(loaded.model):
+            job.note("warning", message("run.encoder_not_in_adapter"))
+        return go_on_training(loaded.model, job.config)
+    return apply_tuning(loaded.model, job.config, loaded.encoder_is_new)
+
+
+def _make_trainer(job: Job, model: Any, loaded: Loaded, data: PreparedData, precision: Precision) -> SeriesTrainer:
+    config, origin = job.config, origin_of(job.config, job.workspace, loaded)
+    packs = packed(job, data.train)
+    validation = data.evaluation if data.evaluation is not None and len(data.evaluation) else None
+    return SeriesTrainer(
+        model=model,
+        arguments=training_arguments(
+            config,
+            job.folder.checkpoints,
+            precision,
+            run_name=job.name,
+            has_validation=validation is not None,
+            evaluates_at_start=validation is not None and job.resume_from is None,
+        ),
+        rows=data.train,
+        packs=packs,
+        validation_rows=validation,
+        processor=loaded.processor,
+        groups=parameter_groups(model, config),
+        config=config,
+        reporter=Reporter(config, job.board, job.control, has_validation=validation is not None),
+        board=job.board,
+        obey=job.control.obey,
+        folder=job.folder,
+        save_limit=config.output.save_limit,
+        save_adapter=lambda adapter, folder: write_adapter(adapter, loaded, origin, folder),
+    )
+
+
+def _plan(job: Job, trainer: SeriesTrainer, data: PreparedData, precision: Precision, threads: int) -> Planned:
+    groups = summary(trainer.groups)
+    steps, epochs = planned_steps(job.config.schedule, len(trainer.train_dataset))
+    lengths = sorted(data.train.lengths.tolist())
+    return Planned(
+        at=time.time(),
+        steps=steps,
+        epochs=epochs,
+        rows_train=len(data.train),
+        rows_validation=len(data.evaluation) if data.evaluation is not None else 0,
+        tokens_longest=lengths[-1],
+        tokens_median=lengths[len(lengths) // 2],
+        parameters=sum(parameter.numel() for parameter in trainer.model.parameters()),
+        parameters_trained=sum(group.parameters for group in groups),
+        groups=groups,
+        device=device_name(),
+        precision=precision.name,
+        threads=threads,
+    )
+
+
+def _train(job: Job, trainer: SeriesTrainer, data: PreparedData) -> None:
+    """Train to the end or to a stop wish; in both cases the last whole step is in a checkpoint afterwards."""
+    job.enter("training")
+    try:
+        trainer.train(resume_from_checkpoint=str(job.resume_from.path) if job.resume_from else None)
+    except Stopped:
+        if not trainer.state.global_step:
+            raise
+    except NotFiniteError as error:
+        raise BatchAtFaultError(error.step, _row_names(data, error.rows)) from error
+    if not trainer.state.global_step:
+        raise Stopped
+    if not trainer.is_saved():
+        trainer.save_now()
+
+
+def _row_names(data: PreparedData, rows: tuple[int, ...]) -> str:
+    """The rows of a batch as a person finds them: dataset and row number in its file."""
+    names, train = [report.name for report in data.report.datasets], data.train
+    return ", ".join(
+        f"{names[train.datasets[row]]}:{train.row_sets[train.datasets[row]].source_row(int(train.indexes[row]))}"
+        for row in rows
+    )
+
+
+def _finish(job: Job, trainer: SeriesTrainer, loaded: Loaded) -> None:
+    """Write the result and say how it ended."""
+    # A stop wish that comes now changes nothing: the last step is done, and the result is being written.
+    origin = origin_of(job.config, job.workspace, loaded)
+    with evaluation_weights(trainer.optimizer):
+        result = write_result(job, trainer.model, loaded, origin)
+    step, steps = trainer.state.global_step, trainer.state.max_steps
+    is_finished = step >= steps
+    values = {"step": step, "steps": steps, "result": (job.folder.path / result).as_posix()}
+    curve = job.board.state.validation_loss
+    if is_finished and curve.lowest is not None:
+        first, (best_step, best) = curve.shown[0][1], curve.lowest
+        losses = {"before": f"{first:.3f}", "best": f"{best:.3f}", "best_step": int(best_step)}
+        told = message("run.finished_validated", **values, **losses)
+    else:
+        told = message("run.finished" if is_finished else "run.stopped", **values)
+    job.board.say(Finished(time.time(), "finished" if is_finished else "stopped", step, result, told))

@@ -1,0 +1,112 @@
+"""Between transformers' Trainer and the board: says each step, decides when to evaluate and save, obeys a stop wish."""
+
+import time
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from tsft.config.optimizers import OPTIMIZERS
+from tsft.config.run_config import RunConfig
+from tsft.engine.control import Control
+from tsft.engine.job import PROGRESS_SECONDS
+from tsft.run.board import Board
+from tsft.run.events import PhaseChanged, Progressed, StepLogged
+
+
+class Reporter(TrainerCallback):
+    """Callback of one run. `learning_rates` is asked before each optimizer step for (LLM, encoder or None)."""
+
+    def __init__(self, config: RunConfig, board: Board, control: Control, *, has_validation: bool) -> None:
+        self._config = config
+        self._board = board
+        self._control = control
+        self._has_validation = has_validation
+        # Where weights change within the backward pass no gradient is left to measure.
+        self._has_gradients = not OPTIMIZERS[config.optim.optimizer].steps_in_backward
+        self._rates: tuple[float, float | None] = (0.0, None)
+        self._progress_at = 0.0
+        self._saved_at = time.monotonic()
+        self.tokens = 0
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        groups = kwargs["optimizer"].param_groups
+        encoder = [group["lr"] for group in groups if group.get("kind") == "encoder"]
+        others = [group["lr"] for group in groups if group.get("kind") != "encoder"]
+        self._rates = (float((others or encoder)[0]), float(encoder[0]) if encoder else None)
+
+    def on_substep_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        # Within an accumulation: the partial gradient is dropped, the last whole step stands.
+        control.should_training_stop |= self._control.should_stop()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self._say_progress(state)
+        if self._control.should_stop():
+            control.should_training_stop = True
+            return
+        is_last = state.global_step >= state.max_steps
+        control.should_log |= is_last
+        output = self._config.output
+        by_steps = bool(output.eval_steps) and state.global_step % output.eval_steps == 0
+        control.should_evaluate = self._has_validation and (by_steps or is_last)
+        minutes = (time.monotonic() - self._saved_at) / 60
+        saves = bool(output.save_steps) and state.global_step % output.save_steps == 0
+        control.should_save = is_last or saves or bool(output.save_minutes) and minutes >= output.save_minutes
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        # A Trainer that was told to stop still evaluates and saves here unless both are taken back.
+        is_stopping = self._control.should_stop()
+        is_last = state.global_step >= state.max_steps
+        control.should_evaluate = self.is_evaluation_due(state) and not is_stopping and not is_last
+        control.should_save = False
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self._saved_at = time.monotonic()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # `events.jsonl` is the history; transformers' own would be written whole into every checkpoint.
+        del state.log_history[:-50]
+        if logs and "loss" in logs:
+            rate, encoder_rate = self._rates
+            step = StepLogged(
+                at=time.time(),
+                step=state.global_step,
+                epoch=float(state.epoch or 0.0),
+                loss=float(logs["loss"]),
+                learning_rate=rate,
+                grad_norm=float(logs["grad_norm"]) if "grad_norm" in logs and self._has_gradients else None,
+                encoder_learning_rate=encoder_rate,
+                tokens=self.tokens,
+            )
+            self._board.say(step)
+
+    def is_evaluation_due(self, state: TrainerState) -> bool:
+        """Whether the step just done is one after which to evaluate: every so many steps, or at the end of an epoch."""
+        if not self._has_validation or not state.global_step:
+            return False
+        steps = self._config.output.eval_steps
+        return state.global_step % steps == 0 if steps else float(state.epoch or 0.0).is_integer()
+
+    def back_to_training(self, state: TrainerState) -> None:
+        """After an evaluation or a save in mid-run: the next thing is a step again."""
+        if state.global_step < state.max_steps:
+            self._board.say(PhaseChanged(time.time(), "training"))
+            self._progress_at = 0.0
+
+    def _say_progress(self, state: TrainerState) -> None:
+        now = time.monotonic()
+        if now - self._progress_at >= PROGRESS_SECONDS or state.global_step in (1, state.max_steps):
+            self._progress_at = now
+            self._board.say(Progressed(time.time(), state.global_step, state.max_steps, "steps"))

@@ -1,0 +1,136 @@
+"""Opens what earlier runs left: an adapter, a whole model, or a checkpoint in between. For going on and for asking."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+
+from tsft.config.run_config import ModelSettings, RunConfig
+from tsft.engine.adapters import merged_model
+from tsft.engine.expansion import expand_blocks
+from tsft.engine.series_trainer import TRAINED_WEIGHTS, load_trained
+from tsft.engine.sources import Progress, ShouldStop, model_folder
+from tsft.errors import UserError, message
+from tsft.model.adapters import load_adapter
+from tsft.model.changes import ModelChanges
+from tsft.model.families import NewEncoder, read_record
+from tsft.model.loading import Loaded, load
+from tsft.store.runs import RunFolder, run_config
+from tsft.store.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """How a base model that is not here yet is brought: progress in bytes, and whether to stop."""
+
+    progress: Progress
+    should_stop: ShouldStop
+
+
+def result_folder(text: str, workspace: Workspace) -> Path:
+    """The folder a person names: relative to the workspace or anywhere. Raises UserError when there is none."""
+    for path in (workspace.root / text, Path(text).expanduser()):
+        if path.is_dir():
+            return path.resolve()
+    raise UserError(message("restore.no_folder", path=text))
+
+
+def open_result(
+    path: Path,
+    workspace: Workspace,
+    dtype: torch.dtype,
+    fetching: Fetching,
+    *,
+    attention: str = "sdpa",
+    is_trainable: bool = False,
+) -> Loaded:
+    """The model of an adapter folder (as a PeftModel), of a whole model, or of a checkpoint that holds trained weights.
+
+    Raises UserError when the folder holds none of these.
+    """
+    if (path / "adapter_config.json").is_file():
+        base = _adapter_base(path, workspace, fetching)
+        below = None
+        if (
+            base / "adapter_config.json"
+        ).is_file():  # made on top of another adapter, which belongs into its base first
+            below = merged(open_result(base, workspace, dtype, fetching, attention=attention))
+        return load_adapter(path, base, dtype, attention=attention, is_trainable=is_trainable, base=below)
+    if (path / TRAINED_WEIGHTS).is_file():
+        config = run_config(RunFolder(path.parent.parent))
+        loaded = _base_of_run(config, workspace, dtype, fetching, attention)
+        if config.tuning.method == "llama_pro":
+            expand_blocks(loaded.model, config.tuning.new_blocks)
+        load_trained(loaded.model, path / TRAINED_WEIGHTS)
+        return Loaded(loaded.model, loaded.processor, loaded.family, encoder_is_new=False)
+    if (path / "config.json").is_file():
+        return load(path, dtype=dtype, attention=attention)
+    raise UserError(message("restore.not_a_result", path=str(path)))
+
+
+def base_folder(path: Path, workspace: Workspace, fetching: Fetching) -> Path:
+    """The folder of the whole model that a result stands on: itself, or what its adapter or checkpoint began with."""
+    if (path / "adapter_config.json").is_file():
+        return base_folder(_adapter_base(path, workspace, fetching), workspace, fetching)
+    if (path / TRAINED_WEIGHTS).is_file():
+        settings = run_config(RunFolder(path.parent.parent)).model
+        if settings.continue_from:
+            return base_folder(result_folder(settings.continue_from, workspace), workspace, fetching)
+        return model_folder(settings, workspace, fetching.progress, fetching.should_stop)
+    return path
+
+
+def merged(loaded: Loaded) -> Loaded:
+    """The same with an adapter's weights put into the base; a whole model as it is."""
+    if not isinstance(loaded.model, PeftModel):
+        return loaded
+    return Loaded(merged_model(loaded.model), loaded.processor, loaded.family, encoder_is_new=False)
+
+
+def new_encoder(config: RunConfig) -> NewEncoder:
+    """The encoder that a plain language model is given."""
+    encoder = config.encoder
+    return NewEncoder(
+        patch_size=encoder.patch_size,
+        layers=encoder.layers,
+        embedding_dim=encoder.embedding_dim,
+        max_points=encoder.max_points,
+        position=encoder.position,
+        layer_norm=encoder.layer_norm,
+        last_patch=encoder.last_patch,
+        prefix=encoder.prefix,
+        seed=encoder.seed,
+    )
+
+
+def model_changes(config: RunConfig) -> ModelChanges:
+    """What the base model is loaded differently from how it was saved."""
+    model = config.model
+    tokens = model.new_tokens if model.resize_vocabulary else ()
+    return ModelChanges(model.rope_scaling, model.rope_factor, model.resize_vocabulary, tokens)
+
+
+def _adapter_base(path: Path, workspace: Workspace, fetching: Fetching) -> Path:
+    record = read_record(path)
+    if not record.get("base"):
+        raise UserError(message("restore.no_base", path=str(path)))
+    for earlier in (workspace.root / record["base"], Path(record["base"]).expanduser()):
+        if (earlier / "adapter_config.json").is_file():
+            return earlier
+    settings = ModelSettings(
+        name=record["base"], hub=record.get("hub") or "huggingface", revision=record.get("revision") or ""
+    )
+    return model_folder(settings, workspace, fetching.progress, fetching.should_stop)
+
+
+def _base_of_run(
+    config: RunConfig, workspace: Workspace, dtype: torch.dtype, fetching: Fetching, attention: str
+) -> Loaded:
+    """What the run started from, before it trained."""
+    if config.model.continue_from:
+        earlier = result_folder(config.model.continue_from, workspace)
+        return merged(open_result(earlier, workspace, dtype, fetching, attention=attention))
+    base = model_folder(config.model, workspace, fetching.progress, fetching.should_stop)
+    encoder, changes = new_encoder(config), model_changes(config)
+    return load(base, dtype=dtype, attention=attention, new_encoder=encoder, changes=changes)
