@@ -1,0 +1,150 @@
+"""What the page is given: the engine's port and the few things it asks of the workspace, as plain callables.
+
+`app.py` fills it from the store and the data layer; tests fill it with fakes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tsft.config.run_config import RunConfig
+from tsft.errors import Message, Problem
+from tsft.run.ports import EnginePort
+from tsft.run.state import RunState
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as the Runs tab lists it. Times are seconds since the epoch, 0 when not yet; losses None when not known.
+
+    result: the folder of its adapter or model as a person would open it, "" when there is none.
+    """
+
+    id: str
+    name: str
+    status: str
+    model: str = ""
+    datasets: tuple[str, ...] = ()
+    method: str = ""
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+    best_validation_loss: float | None = None
+    started_at: float = 0.0
+    size_bytes: int = 0
+    result: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    """A checkpoint that a run can go on from."""
+
+    step: int
+    loss: float | None
+    size_bytes: int
+    path: str
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """One example for the dataset box: turns with the literal placeholders, and raw series (float64[L] each)."""
+
+    row: int
+    turns: Sequence[Mapping[str, str]]
+    series: Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A page of a dataset: some rows, how many there are, how many were dropped, and what was said about them."""
+
+    rows: Sequence[PreviewRow] = ()
+    total: int = 0
+    dropped: int = 0
+    remarks: Sequence[Message] = ()
+
+
+@dataclass(frozen=True)
+class DatasetChoice:
+    """A dataset offered by name. rows: how many, 0 when not counted yet."""
+
+    name: str
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class PresetChoice:
+    """A preset offered by name. A shipped one has its sentences in the locales under the keys, an own one its `about`.
+
+    waits_for: why it cannot be started yet, None when it can.
+    """
+
+    name: str
+    title_key: str = ""
+    about_key: str = ""
+    needs_key: str = ""
+    about: str = ""
+    waits_for: Message | None = None
+
+
+@dataclass(frozen=True)
+class ResultChoice:
+    """Something to continue from. name: what the config holds. kind: adapter, model or checkpoint."""
+
+    name: str
+    run_name: str
+    kind: str
+    step: int
+    loss: float | None
+
+
+def _nothing(*_: Any) -> Any:
+    return ()
+
+
+@dataclass(frozen=True)
+class PresetActions:
+    """What can be done with presets beside loading and saving. Each may raise UserError.
+
+    readable: what can be read of a preset, and what in it is unknown or wrong. rename: (old, new), gives the new name.
+    export: the file name and text of a preset. bring: import a file that somebody has uploaded.
+    """
+
+    readable: Callable[[str], tuple[RunConfig, Sequence[Problem]]] = lambda name: (RunConfig(), ())
+    rename: Callable[[str, str], str] = lambda name, new_name: new_name
+    delete: Callable[[str], None] = lambda name: None
+    export: Callable[[str], tuple[str, str]] = lambda name: (f"{name}.json", "{}")
+    bring: Callable[[Path], Any] = lambda path: None
+
+
+@dataclass(frozen=True)
+class PageContext:
+    """Everything the page may ask for. Callables may raise UserError; nothing here is called before a page is open.
+
+    datasets: what is offered by name, given the own data folder ("" for none).
+    results: what can be continued from, newest first.
+    is_here: whether a run with this base model and hub would find its weights in the workspace.
+    preview: (dataset, own folder, first row, count).
+    record_notes: what the record of runs has to say of itself, a broken file that was set aside.
+    """
+
+    engine: EnginePort
+    workspace: str = ""
+    datasets: Callable[[str], Sequence[DatasetChoice]] = _nothing
+    results: Callable[[], Sequence[ResultChoice]] = _nothing
+    preview: Callable[[str, str, int, int], Preview] = lambda *_: Preview()
+    is_here: Callable[[str, str], bool] = lambda name, hub: True
+    presets: Callable[[], Sequence[PresetChoice]] = _nothing
+    load_preset: Callable[[str], RunConfig] = lambda name: RunConfig()
+    save_preset: Callable[[str, RunConfig], str] = lambda name, config: name
+    preset_actions: PresetActions = PresetActions()
+    runs: Callable[[], Sequence[RunRow]] = _nothing
+    run_state: Callable[[str], RunState] = lambda run_id: RunState()
+    run_config: Callable[[str], RunConfig] = lambda run_id: RunConfig()
+    run_checkpoints: Callable[[str], Sequence[CheckpointRow]] = _nothing
+    record_notes: Callable[[], Sequence[Message]] = _nothing
+    first_preset: str = "first_run"

@@ -1,0 +1,190 @@
+"""The page as a whole: top bar and tabs, and which handler answers to what. Begin reading here."""
+
+from typing import Any
+
+import gradio as gr
+
+from tsft.config.schema import setting_by_key
+from tsft.ui.context import PageContext
+from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
+from tsft.ui.events import PRIVATE
+from tsft.ui.form import Form
+from tsft.ui.handlers import Handlers, words_feed_html
+from tsft.ui.live import IDLE_SECONDS, Live
+from tsft.ui.parts import Parts
+from tsft.ui.preset_box import wire_preset_box
+from tsft.ui.presets import wire_presets
+from tsft.ui.preview_box import wire_preview
+from tsft.ui.readiness import wire_readiness
+from tsft.ui.runs_tab import place_runs_tab, refreshed, wire_runs_tab
+from tsft.ui.top_bar import model_words, place_top_bar, result_choices
+from tsft.ui.train_tab import place_train_tab
+from tsft.ui.widgets import words_of
+from tsft.ui.words import Words, language_of
+
+TITLE = "tsft"
+MAX_WAITING = 64
+
+# The cookie and Gradio's own words follow at once, before the server answers.
+SET_LANGUAGE = "(language, ...rest) => { window.tsft && tsft.setLanguage(language); return [language, ...rest]; }"
+# From the click until the server answers, the button shows that it was pressed.
+PRESS = "() => { document.getElementById('start').classList.add('is-pressed'); }"
+RELEASE = "() => { document.getElementById('start').classList.remove('is-pressed'); }"
+
+
+class Page:
+    """One page for all sessions. Holds components and what they share; everything of a visitor is in the browser."""
+
+    def __init__(self, context: PageContext) -> None:
+        self.context = context
+        with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as blocks:
+            self.parts = _place(context)
+            _add_choices(self.parts)
+            self.handlers = Handlers(self.parts)
+            self._wire_load(blocks)
+            self._wire_run()
+            self._wire_form()
+            self._wire_language()
+            self._wire_model()
+            wire_runs_tab(self.parts.runs, context, self.parts.top.language)
+        blocks.queue(max_size=MAX_WAITING)
+        relax_queue(blocks)
+        self.blocks = blocks
+
+    def _wire_load(self, blocks: gr.Blocks) -> None:
+        outputs = self.parts.load_outputs
+
+        def load(remembered: Any, request: gr.Request) -> list[Any]:
+            updates = self.handlers.load(language_of(request), remembered, str(request.session_hash))
+            return [updates[each] for each in outputs]
+
+        def leave(request: gr.Request) -> None:
+            self.parts.live.left(str(request.session_hash))
+
+        blocks.load(load, [self.parts.remembered], outputs, **PRIVATE)
+        blocks.unload(leave)
+
+    def _wire_run(self) -> None:
+        """The timer's tick, Start and Stop; both buttons are followed by a tick, so that the page need not wait."""
+        parts, handlers, train = self.parts, self.handlers, self.parts.train
+        language = parts.top.language
+        tick: dict[str, Any] = {
+            "fn": handlers.tick,
+            "inputs": [parts.seen, parts.problems, language, *parts.model],
+            "outputs": parts.tick_outputs,
+            **PRIVATE,
+        }
+        parts.timer.tick(**tick, concurrency_limit=None, trigger_mode="once")
+        train.start.click(None, js=PRESS, **PRIVATE)
+        said = [train.refusal, train.errors, parts.problems, parts.remembered]
+        given = [train.presets.loaded, language, *parts.form.widgets]
+        started = train.start.click(handlers.start_loaded, given, said, **PRIVATE)
+        started.then(**tick).then(None, js=RELEASE, **PRIVATE)
+        stopped = train.stop.click(handlers.stop, [language], [train.stop, train.refusal], **PRIVATE)
+        stopped.then(**tick)
+
+    def _wire_form(self) -> None:
+        parts, handlers, form, train = self.parts, self.handlers, self.parts.form, self.parts.train
+        language = parts.top.language
+        controlling = [form.widget(key) for key in form.controlling()]
+        followers = [*(form.widget(key) for key in form.dependent()), *train.folds.values()]
+        gr.on([each.change for each in controlling], handlers.show_and_hide, controlling, followers, **PRIVATE)
+        gr.on(
+            [each.change for each in form.widgets],
+            handlers.edited,
+            [language, parts.problems, parts.remembered, *form.widgets],
+            [train.refusal, train.errors, parts.problems, parts.remembered],
+            trigger_mode="always_last",
+            **PRIVATE,
+        )
+        wire_dataset_box(train.datasets, form, self.context, language)
+        wire_presets(train.presets, form, self.context, language, parts.config_outputs, handlers.config_updates)
+        wire_preset_box(train.preset_box, train.presets, self.context, language)
+        wire_preview(train.preview, form, self.context, language)
+        wire_readiness(train.readiness, form, self.context, language)
+
+    def _wire_language(self) -> None:
+        parts, tab, language = self.parts, self.parts.runs, self.parts.top.language
+        inputs = [language, parts.problems, *parts.model]
+        relabelled = language.input(self.handlers.relabel, inputs, parts.relabel_outputs, js=SET_LANGUAGE, **PRIVATE)
+
+        def runs_again(chosen: str, chosen_language: str) -> list[Any]:
+            return refreshed(self.context, chosen, chosen_language)
+
+        relabelled.then(runs_again, [tab.chosen, language], tab.outputs, **PRIVATE)
+
+    def _wire_model(self) -> None:
+        """Name, hub and path tell the same thing: the name is what counts, the path shows and takes it."""
+        form, top, handlers = self.parts.form, self.parts.top, self.handlers
+        name, hub = self.parts.model
+        folder, datasets = form.widget("data.folder"), [form.widget(key) for key in DATASET_KEYS]
+
+        def offer(own_folder: str) -> list[Any]:
+            return [gr.update(choices=dataset_choices(self.context, own_folder))] * len(datasets)
+
+        model = [name, hub, top.language]
+        gr.on([name.input, hub.input], handlers.follow_model, model, [top.path, top.fetch], **PRIVATE)
+        typed = [top.path.blur, top.path.submit]
+        gr.on(typed, handlers.name_from_path, [top.path, *model], [top.path, name, top.fetch], **PRIVATE)
+        fetch_outputs = [top.fetch, self.parts.train.refusal]
+        top.fetch.click(handlers.fetch, model, fetch_outputs, **PRIVATE)
+        gr.on([folder.blur, folder.submit], offer, folder, datasets, **PRIVATE)
+
+
+def build_page(context: PageContext) -> gr.Blocks:
+    """The page over a context, not yet launched."""
+    return Page(context).blocks
+
+
+def relax_queue(blocks: gr.Blocks) -> None:
+    """Let Gradio look into its queue 20 times a second instead of 1,000: idle it burns 4.5 % of a core otherwise.
+
+    The attributes are private to gradio 6.31; where one is gone nothing changes.
+    """
+    for name, seconds in (("sleep_when_free", 0.05), ("progress_update_sleep_when_free", 0.1)):
+        if hasattr(blocks._queue, name):
+            setattr(blocks._queue, name, seconds)
+
+
+def _place(context: PageContext) -> Parts:
+    """Lay everything out inside the open Blocks."""
+    words = Words()
+    form = Form(words)
+    words_feed = gr.HTML(words_feed_html(""), elem_id="words-feed", elem_classes=["feed"])
+    top = place_top_bar(form, words)
+    with gr.Tabs(elem_id="tabs"):
+        with gr.Tab(id="train", elem_id="tab-train") as train_tab:
+            train = place_train_tab(form, words, context)
+        with gr.Tab(id="runs", elem_id="tab-runs") as runs_tab:
+            runs = place_runs_tab(words, runs_tab)
+    words.add(train_tab, label="page.tab.train")
+    words.add(runs_tab, label="page.tab.runs")
+    return Parts(
+        context=context,
+        words=words,
+        form=form,
+        live=Live(context),
+        top=top,
+        train=train,
+        runs=runs,
+        words_feed=words_feed,
+        timer=gr.Timer(IDLE_SECONDS),
+        seen=gr.State({}),
+        problems=gr.State([]),
+        # Key and secret are fixed, or the browser's copy could not be read after a restart; it holds no secret.
+        remembered=gr.BrowserState(None, storage_key="tsft_form", secret="tsft"),
+    )
+
+
+def _add_choices(parts: Parts) -> None:
+    """Controls whose choices are sentences made from more than the schema."""
+
+    def model(language: str) -> dict[str, Any]:
+        return {**words_of(setting_by_key()["model.name"], language), **model_words(language)}
+
+    def continue_from(language: str) -> dict[str, Any]:
+        own = words_of(setting_by_key()["model.continue_from"], language)
+        return {**own, "choices": result_choices(parts.context, language)}
+
+    parts.words.add_made(parts.form.widget("model.name"), model)
+    parts.words.add_made(parts.form.widget("model.continue_from"), continue_from)

@@ -1,0 +1,66 @@
+"""The components of one page and which of them an answer fills. Where they stand is decided in `page.py`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tsft.ui.context import PageContext
+from tsft.ui.form import Form
+from tsft.ui.live import Live
+from tsft.ui.runs_tab import RunsTab
+from tsft.ui.top_bar import TopBar
+from tsft.ui.train_tab import TrainTab
+from tsft.ui.words import Words
+
+
+@dataclass(frozen=True)
+class Parts:
+    """seen, problems: what this session was sent last. remembered: the form as this browser keeps it."""
+
+    context: PageContext
+    words: Words
+    form: Form
+    live: Live
+    top: TopBar
+    train: TrainTab
+    runs: RunsTab
+    words_feed: Any
+    timer: Any
+    seen: Any
+    problems: Any
+    remembered: Any
+
+    @property
+    def model(self) -> tuple[Any, Any]:
+        """The controls of the base model: its name and its hub."""
+        return self.form.widget("model.name"), self.form.widget("model.hub")
+
+    @property
+    def live_outputs(self) -> list[Any]:
+        """What a tick may change of the output area."""
+        train = self.train
+        texts = [train.panel, train.announcement, train.chart_feed, train.log, train.result, self.top.fetches]
+        return [*texts, self.top.fetch, train.stop]
+
+    @property
+    def tick_outputs(self) -> list[Any]:
+        start = [self.seen, self.timer, self.train.refusal, self.problems, self.form.widget("model.continue_from")]
+        return [*start, *self.live_outputs]
+
+    @property
+    def config_outputs(self) -> list[Any]:
+        """What follows a config that is put into the form, beside the form itself."""
+        train = self.train
+        said = [train.refusal, train.errors, self.problems]
+        return [self.top.path, self.top.fetch, *said, self.remembered, *train.folds.values()]
+
+    @property
+    def load_outputs(self) -> list[Any]:
+        """Everything that a fresh page is sent, each component once."""
+        worded = [*self.words.components, *self.form.widgets, self.words_feed, self.top.language, self.top.path]
+        return list(dict.fromkeys([*worded, *self.train.folds.values(), *self.live_outputs, self.timer, self.seen]))
+
+    @property
+    def relabel_outputs(self) -> list[Any]:
+        """Everything that shows words, each component once."""
+        feeds = [self.words_feed, self.train.refusal, self.train.errors]
+        return list(dict.fromkeys([*self.words.components, *feeds, *self.live_outputs, self.seen]))

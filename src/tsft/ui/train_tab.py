@@ -1,0 +1,180 @@
+"""The Train tab: settings on the left, the run on the right; Start and Stop."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from tsft.config.check import check
+from tsft.config.run_config import RunConfig
+from tsft.config.schema import section_names, setting_by_key
+from tsft.errors import Problem, UserError
+from tsft.i18n import say, translate
+from tsft.ui import monitor
+from tsft.ui.context import PageContext
+from tsft.ui.dataset_box import DatasetBox, place_dataset_box
+from tsft.ui.form import Form, sentences_by_field
+from tsft.ui.preset_box import PresetBox, place_preset_box
+from tsft.ui.presets import PresetRow, place_presets
+from tsft.ui.preview_box import PreviewBox, place_preview
+from tsft.ui.readiness import ReadinessBox, place_readiness
+from tsft.ui.widgets import element_id
+from tsft.ui.words import Words
+
+# Sections of the folds below the basic settings, in order; a fold shows only while one of its settings has a meaning.
+_COMBINED = (("tuning", ("tuning",)), ("encoder", ("encoder",)), ("schedule", ("schedule", "optim")))
+_LAST = (("data", ("data",)), ("output", ("output",)), ("model", ("model",)))
+_NAMED = {section for _, sections in (*_COMBINED, *_LAST) for section in sections}
+# A section that is not named here has a fold of its own, so that a new one needs no line in this file.
+_OWN = tuple((name, (name,)) for name in section_names() if name not in _NAMED)
+FOLDS: tuple[tuple[str, tuple[str, ...]], ...] = (*_OWN, *_COMBINED, *_LAST)
+NO_ERRORS = '<div data-errors="{}"></div>'
+
+
+@dataclass(frozen=True)
+class TrainTab:
+    """What other parts of the page need of the tab."""
+
+    presets: PresetRow
+    preset_box: PresetBox
+    preview: PreviewBox
+    datasets: DatasetBox
+    folds: dict[str, Any]
+    start: Any
+    stop: Any
+    readiness: ReadinessBox
+    panel: Any
+    announcement: Any
+    refusal: Any
+    errors: Any
+    result: Any
+    chart_feed: Any
+    log: Any
+
+
+def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
+    """Lay the tab out inside the open `gr.Tab`."""
+    with gr.Row(elem_id="columns", equal_height=False):
+        with gr.Column(scale=5, elem_id="settings", min_width=320):
+            presets = place_presets(words, context)
+            preset_box = place_preset_box(words, context)
+            datasets = _place_basics(form, words)
+            folds = _place_folds(form, words)
+            preview = place_preview(words)
+        with gr.Column(scale=7, elem_id="monitor", min_width=320):
+            with gr.Row(elem_classes=["gap-small"]):
+                start = words.add(gr.Button(variant="primary", elem_id="start", min_width=110), value="page.start")
+                stop = words.add(gr.Button(interactive=False, elem_id="stop", min_width=110), value="page.stop")
+            readiness = place_readiness(words)
+            refusal = gr.HTML(elem_id="refusal", apply_default_css=False)
+            result = gr.HTML(elem_id="result", apply_default_css=False)
+            panel = gr.HTML(elem_id="panel", apply_default_css=False)
+            gr.HTML('<div class="tsft-chart" data-feed="chart-feed"></div>', elem_id="chart", apply_default_css=False)
+            with gr.Accordion(open=True, elem_classes=["fold"], elem_id="log-fold") as log_fold:
+                log = gr.HTML(elem_id="log-box", apply_default_css=False, autoscroll=True)
+            words.add(log_fold, label="page.log.title")
+            errors = gr.HTML(NO_ERRORS, elem_id="errors-feed", elem_classes=["feed"])
+            chart_feed = gr.HTML(elem_id="chart-feed", elem_classes=["feed"])
+            announcement = gr.HTML(elem_id="announcement", elem_classes=["unseen"], apply_default_css=False)
+    return TrainTab(
+        presets,
+        preset_box,
+        preview,
+        datasets,
+        folds,
+        start,
+        stop,
+        readiness,
+        panel,
+        announcement,
+        refusal,
+        errors,
+        result,
+        chart_feed,
+        log,
+    )
+
+
+def _place_basics(form: Form, words: Words) -> DatasetBox:
+    """What nearly every run is told: data, then learning rate, epochs, batch size first."""
+    box = place_dataset_box(form, words)
+    for row in (
+        ("optim.learning_rate", "schedule.epochs", "schedule.batch_size"),
+        ("schedule.gradient_accumulation", "data.cutoff_length", "schedule.max_steps"),
+        ("data.validation", "data.validation_fraction", "data.validation_datasets"),
+    ):
+        with gr.Row(elem_classes=["gap-small"], equal_height=False):
+            form.place(*row)
+    return box
+
+
+def _place_folds(form: Form, words: Words) -> dict[str, Any]:
+    folds: dict[str, Any] = {}
+    for name, sections in FOLDS:
+        with gr.Accordion(open=False, elem_classes=["fold"], elem_id=f"fold-{name}") as fold:
+            form.place_rest(sections, is_advanced=False)
+            if form.has_rest(sections, is_advanced=True):
+                with gr.Accordion(open=False, elem_classes=["fold"], elem_id=f"more-{name}") as more:
+                    form.place_rest(sections, is_advanced=True)
+                words.add(more, label="page.more")
+        folds[name] = words.add(fold, label=f"section.{name}")
+    return folds
+
+
+def fold_updates(form: Form, config: RunConfig) -> list[Any]:
+    """Which folds show for a config, in the order of FOLDS."""
+    return [gr.update(visible=form.is_rest_active(sections, config)) for _, sections in FOLDS]
+
+
+def errors_html(form: Form, problems: Sequence[Problem], language: str) -> str:
+    """The sentences by field for `assets/page.js`, which puts each beside its control.
+
+    A control in a closed fold is not in the page yet: the folds to open come along.
+    """
+    texts = {
+        element_id(key): {
+            "text": " ".join(say(language, each) for each in found),
+            "folds": _folds_around(form, key),
+        }
+        for key, found in sentences_by_field(problems).items()
+        if key in form.keys
+    }
+    return f'<div data-errors="{escape(json.dumps(texts, ensure_ascii=False))}"></div>'
+
+
+def _folds_around(form: Form, key: str) -> list[str]:
+    """The element ids of the folds a setting lies in, the outermost first."""
+    name = next((name for name, sections in FOLDS if form.is_among_rest(sections, key)), None)
+    if name is None:
+        return []
+    return [f"fold-{name}", f"more-{name}"] if setting_by_key()[key].facts.is_advanced else [f"fold-{name}"]
+
+
+def field_labels(language: str) -> dict[str, str]:
+    return {key: translate(language, each.label_key) for key, each in setting_by_key().items()}
+
+
+def problems_html(form: Form, problems: Sequence[Problem], language: str) -> tuple[str, str]:
+    """The summary in the output area, and the sentences beside the fields."""
+    errors = [each for each in problems if not each.is_warning]
+    return monitor.refusal(errors, field_labels(language), language), errors_html(form, errors, language)
+
+
+def start_run(form: Form, context: PageContext, by: str, values: Sequence[Any]) -> list[Problem]:
+    """Start a run with what is in the form; all problems at once when it was refused."""
+    config, problems = form.read(values)
+    if problems:
+        return form.problems(values, context.engine.check)
+    try:
+        context.engine.start(config, by)
+    except UserError as error:
+        return list(error.problems)
+    return []
+
+
+def remaining_problems(form: Form, values: Sequence[Any]) -> list[Problem]:
+    """What is still wrong with the form, as far as the form alone can tell."""
+    return form.problems(values, check)

@@ -1,0 +1,152 @@
+"""Small stand-ins in plain sight. `FakeEngine` plays a scripted run instead of training one."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tsft.config.check import check
+from tsft.config.run_config import RunConfig
+from tsft.errors import Problem, UserError, message, raise_if_any
+from tsft.run.board import Board
+from tsft.run.events import (
+    CheckpointSaved,
+    CommandGiven,
+    Evaluated,
+    Event,
+    Finished,
+    Group,
+    Noted,
+    PhaseChanged,
+    Planned,
+    Progressed,
+    RunStarted,
+    StepLogged,
+)
+from tsft.run.ports import Asked, Fetch, Watched
+from tsft.run.readiness import Examined
+
+Script = Callable[[RunConfig], Iterator[Event]]
+
+
+def plain_script(config: RunConfig, steps: int = 60, clock: Callable[[], float] = time.time) -> Iterator[Event]:
+    """The events of a run that goes well: loss falls from about 5 to 1, validation every ten steps."""
+    yield PhaseChanged(clock(), "loading", config.model.name)
+    yield PhaseChanged(clock(), "encoding", ", ".join(config.data.datasets))
+    for done in (40, 80, 120):
+        yield Progressed(clock(), done, 120, "rows")
+    groups = (Group("model", 100_000, config.optim.learning_rate), Group("encoder", 50_000, config.optim.learning_rate))
+    yield Planned(clock(), steps, 3.0, 108, 12, 400, 180, 4_200_000, 150_000, groups, "cpu", "fp32", 1)
+    yield Noted(clock(), "warning", message("preset.exists", name="<b>12</b> & more"))
+    yield PhaseChanged(clock(), "training")
+    for step in range(1, steps + 1):
+        rate = config.optim.learning_rate * (1 - step / steps)
+        loss = 1 + 4 / (1 + step / 8) + 0.2 * ((step * 7919) % 13 - 6) / 6
+        yield Progressed(clock(), step, steps, "steps")
+        yield StepLogged(
+            clock(), step, 3 * step / steps, loss, rate, 1 + 0.5 * ((step * 31) % 7) / 7, rate * 2, step * 700
+        )
+        if step % 10 == 0:
+            yield PhaseChanged(clock(), "evaluating")
+            yield Evaluated(clock(), step, 1.3 + 4 / (1 + step / 7) + max(0, step - 40) * 0.01, 0.1)
+            yield PhaseChanged(clock(), "training")
+    yield PhaseChanged(clock(), "saving")
+    yield CheckpointSaved(clock(), steps, f"checkpoints/checkpoint-{steps}", 1_234_567, 1.9)
+
+
+class FakeEngine:
+    """An `EnginePort` that plays a script on a thread; `seconds` passes before each event. `step_gate` may hold it."""
+
+    def __init__(self, script: Script = plain_script, seconds: float = 0.0, refuses: Sequence[Problem] = ()) -> None:
+        self._script = script
+        self._seconds = seconds
+        self._refuses = tuple(refuses)
+        self._stop = threading.Event()
+        self._numbers = itertools.count(1)
+        self._thread: threading.Thread | None = None
+        self._fetches: dict[str, Fetch] = {}
+        self._asked: Asked | None = None
+        self.board: Board | None = None
+        self.started: list[RunConfig] = []
+        self.examined: Examined | None = None
+        self.resumed: list[str] = []
+
+    def check(self, config: RunConfig) -> list[Problem]:
+        return [*check(config), *self._refuses]
+
+    def start(self, config: RunConfig, by: str = "") -> str:
+        raise_if_any(self.check(config))
+        if self.board is not None and self.board.state.is_active:
+            raise UserError(message("record.run_active", name=self.board.state.name))
+        self._stop.clear()
+        self.started.append(config)
+        run_id = f"run-{next(self._numbers)}"
+        self.board = Board()
+        self.board.say(RunStarted(time.time(), run_id, config.output.name or "unnamed", by=by))
+        self._thread = threading.Thread(target=self._play, args=(self.board, config), daemon=True)
+        self._thread.start()
+        return run_id
+
+    def resume(self, run_id: str, by: str = "") -> str:
+        self.resumed.append(run_id)
+        return run_id
+
+    def stop(self, by: str = "", run_id: str = "") -> bool:
+        if self.board is None or not self.board.state.is_active:
+            return False
+        self.board.say(CommandGiven(time.time(), "stop", by))
+        self._stop.set()
+        return True
+
+    def examine(self, config: RunConfig) -> int:
+        return self._look(config, is_trial=False)
+
+    def dry_run(self, config: RunConfig) -> int:
+        return self._look(config, is_trial=True)
+
+    def _look(self, config: RunConfig, *, is_trial: bool) -> int:
+        raise_if_any(self.check(config))
+        self.examined = Examined(self.examined.number + 1 if self.examined else 1, is_trial)
+        return self.examined.number
+
+    def readiness(self) -> Examined | None:
+        return self.examined
+
+    def end_examination(self) -> None:
+        """Nothing is under way here."""
+
+    def watched(self) -> Watched | None:
+        return self.board
+
+    def fetch_model(self, name: str, hub: str = "huggingface") -> None:
+        self._fetches[name] = Fetch(name, 40_000_000, 100_000_000)
+
+    def fetches(self) -> Mapping[str, Fetch]:
+        return dict(self._fetches)
+
+    def fetched(self, name: str) -> None:
+        """Let a download be done."""
+        self._fetches[name] = Fetch(name, 100_000_000, 100_000_000, is_done=True)
+
+    def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:
+        self._asked = Asked(self._asked.number + 1 if self._asked else 1, result, "It <rises>.", is_done=True)
+        return self._asked.number
+
+    def asked(self) -> Asked | None:
+        return self._asked
+
+    def join(self, timeout_seconds: float = 10.0) -> None:
+        """Wait until the script has been played."""
+        if self._thread is not None:
+            self._thread.join(timeout_seconds)
+
+    def _play(self, board: Board, config: RunConfig) -> None:
+        status = "finished"
+        for event in self._script(config):
+            if self._stop.wait(self._seconds):
+                status = "stopped"
+                break
+            board.say(event)
+        step = board.state.step
+        board.say(Finished(time.time(), status, step, "adapter", message("page.next.interrupted", step=step)))
