@@ -1,0 +1,180 @@
+"""What can be typed behind `tsft` and `tsft-webui`: the commands, their flags, and the settings as flags."""
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tsft import __version__
+from tsft.config.check import check
+from tsft.config.codec import from_flat
+from tsft.config.run_config import RunConfig
+from tsft.config.schema import Setting, section_names, setting_by_key, settings
+from tsft.errors import Problem, UserError, message
+from tsft.i18n import LANGUAGES, translate
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
+# Rows with a problem that `data check` shows of each dataset.
+SHOWN_ROWS = 20
+_OWN_FLAGS = ("--help", "--version", "--workspace", "--lang")
+
+
+def command_parser(language: str, *, with_settings: bool = True) -> argparse.ArgumentParser:
+    """The parser of `tsft`. `command` in what it returns names the command: "train", "runs list" …"""
+    parser = argparse.ArgumentParser("tsft", description=translate(language, "cli.about"), allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"tsft {__version__}")
+    shared = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    _add_shared(shared, language)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    train = _command(commands, "train", "train", language, shared)
+    train.add_argument("config", nargs="?", default="", metavar="CONFIG", help=translate(language, "cli.help.config"))
+    train.epilog = settings_help(language) if with_settings else ""
+    train.formatter_class = argparse.RawDescriptionHelpFormatter
+
+    runs = _group(commands, "runs", language)
+    listed = _command(runs, "list", "runs list", language, shared)
+    listed.add_argument("search", nargs="*", metavar="WORD", help=translate(language, "cli.help.search"))
+    _command(runs, "show", "runs show", language, shared).add_argument("run", metavar="RUN")
+    _command(runs, "resume", "runs resume", language, shared).add_argument("run", metavar="RUN")
+    _command(runs, "stop", "runs stop", language, shared)
+    rename = _command(runs, "rename", "runs rename", language, shared)
+    rename.add_argument("run", metavar="RUN")
+    rename.add_argument("name", metavar="NAME")
+    delete = _command(runs, "delete", "runs delete", language, shared)
+    delete.add_argument("run", metavar="RUN")
+    delete.add_argument("--yes", action="store_true", help=translate(language, "cli.help.yes"))
+
+    presets = _group(commands, "presets", language)
+    _command(presets, "list", "presets list", language, shared)
+    _command(presets, "show", "presets show", language, shared).add_argument("preset", metavar="NAME")
+    _command(presets, "import", "presets import", language, shared).add_argument("file", metavar="FILE")
+    _command(presets, "export", "presets export", language, shared).add_argument("preset", metavar="NAME")
+
+    data = _command(_group(commands, "data", language), "check", "data check", language, shared)
+    data.add_argument("datasets", nargs="+", metavar="PATH_OR_NAME", help=translate(language, "cli.help.datasets"))
+    data.add_argument("--rows", type=int, default=SHOWN_ROWS, metavar="N", help=translate(language, "cli.help.rows"))
+
+    models = _group(commands, "models", language)
+    _command(models, "list", "models list", language, shared)
+    get = _command(models, "get", "models get", language, shared)
+    get.add_argument("model", metavar="NAME")
+    get.add_argument("--hub", choices=("huggingface", "modelscope"), default="huggingface")
+    get.add_argument("--revision", default="")
+    return parser
+
+
+def webui_parser(language: str) -> argparse.ArgumentParser:
+    """The parser of `tsft-webui`."""
+    parser = argparse.ArgumentParser("tsft-webui", description=translate(language, "cli.about_webui"))
+    _add_shared(parser, language)
+    parser.add_argument("--version", action="version", version=f"tsft {__version__}")
+    parser.add_argument("--host", default=DEFAULT_HOST, help=translate(language, "cli.help.host"))
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--root-path", default="", metavar="PATH", help=translate(language, "cli.help.root_path"))
+    for flag in ("share", "no-auth", "check"):
+        text = translate(language, f"cli.help.{flag.replace('-', '_')}")
+        parser.add_argument(f"--{flag}", action="store_true", help=text)
+    parser.add_argument(
+        "--auth", type=_name_and_password, metavar="NAME:PASSWORD", help=translate(language, "cli.help.auth")
+    )
+    return parser
+
+
+def split_settings(words: Sequence[str]) -> tuple[list[str], dict[str, str], list[Problem]]:
+    """Take the settings (`--section.setting value` or `=value`) out of a command line.
+
+    Returns the other words, the settings as text, and a problem for each without a value. A switch may stand alone.
+    """
+    rest: list[str] = []
+    flat: dict[str, str] = {}
+    problems: list[Problem] = []
+    known = setting_by_key()
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        name, equals, value = word[2:].partition("=")
+        if not word.startswith("--") or word == "--" or f"--{name}" in _OWN_FLAGS:
+            rest.append(word)
+            continue
+        is_switch = name in known and known[name].kind is bool
+        has_value = bool(queue) and not queue[0].startswith("--") and (not is_switch or _is_boolean(queue[0]))
+        if not equals and has_value:
+            value = queue.pop(0)
+        elif not equals and is_switch:
+            value = "true"
+        elif not equals and name in known:
+            problems.append(Problem(name, message("cli.no_value")))
+            continue
+        flat[name] = value
+    return rest, flat, problems
+
+
+def read_settings(
+    base: RunConfig, flat: Mapping[str, str], found: Iterable[Problem] = ()
+) -> tuple[RunConfig, list[Problem]]:
+    """`base` with the flags put in, and everything wrong at once: unknown flags, wrong values, what does not fit."""
+    problems = list(found)
+    config = base
+    for name, value in flat.items():
+        try:
+            config = from_flat({name: value}, config)
+        except UserError as error:
+            problems.extend(error.problems)
+    refused = {problem.field for problem in problems}
+    return config, problems + [problem for problem in check(config) if problem.field not in refused]
+
+
+def settings_help(language: str) -> str:
+    """Every setting as a flag, with its label and default, by section."""
+    lines = [translate(language, "cli.help.settings")]
+    for section in section_names():
+        lines.append(f"\n{translate(language, f'section.{section}')}:")
+        lines += [_setting_line(each, language) for each in settings() if each.section == section]
+    return "\n".join(lines)
+
+
+def shown_value(setting: Setting, value: Any) -> str:
+    """A value as it is typed behind its flag."""
+    if setting.is_list:
+        return ",".join(str(each) for each in value)
+    return str(value).lower() if setting.kind is bool else f"{value:g}" if setting.kind is float else str(value)
+
+
+def _setting_line(setting: Setting, language: str) -> str:
+    flag = f"--{setting.key}"
+    default = shown_value(setting, setting.default)
+    choices = f" {{{','.join(setting.facts.choices)}}}" if setting.facts.choices else ""
+    return f"  {flag:<34} {translate(language, setting.label_key)}{choices} [{default}]"
+
+
+def _add_shared(parser: argparse.ArgumentParser, language: str) -> None:
+    text = translate(language, "cli.help.workspace")
+    parser.add_argument("--workspace", type=Path, default=None, metavar="FOLDER", help=text)
+    parser.add_argument("--lang", choices=tuple(LANGUAGES), help=translate(language, "cli.help.lang"))
+
+
+def _group(commands: Any, name: str, language: str) -> Any:
+    text = translate(language, f"cli.command.{name}")
+    group = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    return group.add_subparsers(required=True, metavar="COMMAND")
+
+
+def _command(
+    commands: Any, word: str, command: str, language: str, shared: argparse.ArgumentParser
+) -> argparse.ArgumentParser:
+    text = translate(language, f"cli.command.{command.replace(' ', '_')}")
+    parser = commands.add_parser(word, help=text, description=text, parents=[shared], allow_abbrev=False)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _name_and_password(text: str) -> tuple[str, str]:
+    name, colon, password = text.partition(":")
+    if not (name and colon and password):
+        raise argparse.ArgumentTypeError("NAME:PASSWORD")
+    return name, password
+
+
+def _is_boolean(text: str) -> bool:
+    return text.lower() in ("true", "false", "yes", "no", "on", "off", "1", "0")

@@ -1,0 +1,32 @@
+"""Every shipped preset trains: two steps with the built-in model and a few rows in the place of its own."""
+
+import shutil
+
+import pytest
+
+from tests.engine_runs import Bench
+from tsft.config.schema import with_values
+from tsft.data.synth.demo import DEMO_NAME, materialise_demo
+from tsft.store.presets import Preset, read_preset, shipped_presets
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", shipped_presets(), ids=lambda preset: preset.name)
+def test_a_shipped_preset_trains_two_steps(preset: Preset, bench: Bench) -> None:
+    config = read_preset(preset)
+    rows = materialise_demo(bench.workspace.cache)
+    for name in config.data.datasets:
+        if name != DEMO_NAME:
+            shutil.copy(rows, bench.workspace.datasets / f"{name}{rows.suffix}")
+    config = with_values(
+        config,
+        {
+            "model.name": "builtin",
+            "data.max_rows": 16,
+            "schedule.max_steps": 2,
+            "schedule.gradient_accumulation": min(2, config.schedule.gradient_accumulation),
+            "schedule.threads": 1,
+        },
+    )
+    state = bench.run(config)
+    assert (state.status, state.step) == ("finished", 2), state.failure
