@@ -5,9 +5,8 @@ from pathlib import Path
 
 from tsft.config.catalog import BUILTIN
 from tsft.config.run_config import ModelSettings
-from tsft.data.readers import Source, read_source
-from tsft.data.registry import find_dataset, list_datasets
-from tsft.data.report import dataset_report
+from tsft.data.preparation import read_dataset
+from tsft.data.registry import list_datasets
 from tsft.run.board import replay
 from tsft.run.ports import EnginePort
 from tsft.store import presets, runs
@@ -79,14 +78,12 @@ class _Reader:
         return [DatasetChoice(each.name, each.rows or 0) for each in found if each.problem is None]
 
     def preview(self, name: str, own_folder: str, first: int, count: int) -> Preview:
-        dataset = find_dataset(name, self._folders(own_folder), self._workspace.cache)
-        source = Source(dataset.name, dataset.files, dataset.mapping, PREVIEW_ROWS)
-        examples, findings = read_source(source, self._workspace.cache)
+        folders, cache = self._folders(own_folder), self._workspace.cache
+        examples, report = read_dataset(name, folders, cache, max_rows=PREVIEW_ROWS)
         kept = [examples[index] for index in range(min(first, len(examples)), min(first + count, len(examples)))]
-        report = dataset_report(name, findings)
         return Preview(
             rows=[PreviewRow(each.row, each.turns, each.series) for each in kept],
-            total=findings.rows_read,
+            total=report.rows_read,
             dropped=report.dropped_rows,
             remarks=report.messages()[1 : REMARKS_SHOWN + 1],
         )
