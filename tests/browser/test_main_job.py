@@ -50,9 +50,12 @@ def workspace(tmp_path: Path) -> Workspace:
     return open_workspace(tmp_path / "workspace")
 
 
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[[str], Any]]:
-    """A page in a browser of its own; closing its context is closing the browser."""
+@contextmanager
+def visiting(browser: Any) -> Iterator[Callable[[str], Any]]:
+    """A page in a browser of its own; closing its context is closing the browser.
+
+    Within `serving`, so that no page is left to complain of a server that is gone.
+    """
     contexts: list[Any] = []
     said: list[str] = []
 
@@ -102,14 +105,12 @@ def ask_about_first_row(page: Any) -> str:
     return str(page.inner_text("#ask-answer"))
 
 
-def test_a_run_goes_on_without_a_browser_and_is_stopped_from_another_tab(
-    workspace: Workspace, visit: Callable[[str], Any]
-) -> None:
+def test_a_run_goes_on_without_a_browser_and_is_stopped_from_another_tab(workspace: Workspace, browser: Any) -> None:
     save_preset(
         workspace, "long", model__name="builtin", data__datasets=("demo",), schedule__max_steps=2_000,
         schedule__gradient_accumulation=1, schedule__threads=1, output__name="long",
     )  # fmt: skip
-    with serving(workspace) as url:
+    with serving(workspace) as url, visiting(browser) as visit:
         first = visit(url)
         load_preset(first, "long")
         first.click("#start")
@@ -139,14 +140,14 @@ def test_a_run_goes_on_without_a_browser_and_is_stopped_from_another_tab(
 
 
 @pytest.mark.skipif(not ROWS.is_file(), reason="needs ../shared/data")
-def test_real_rows_train_from_the_page_and_the_model_answers(workspace: Workspace, visit: Callable[[str], Any]) -> None:
+def test_real_rows_train_from_the_page_and_the_model_answers(workspace: Workspace, browser: Any) -> None:
     put_rows(workspace, 100)
     save_preset(
-        workspace, "real rows", model__name="builtin", data__datasets=("real",), schedule__max_steps=60,
+        workspace, "real rows", model__name="builtin", data__datasets=("real",), schedule__max_steps=30,
         schedule__gradient_accumulation=1, optim__learning_rate=5e-3, output__name="real rows",
         output__eval_steps=30,
     )  # fmt: skip
-    with serving(workspace) as url:
+    with serving(workspace) as url, visiting(browser) as visit:
         page = visit(url)
         load_preset(page, "real rows")
         page.click("#start")
@@ -160,7 +161,7 @@ def test_real_rows_train_from_the_page_and_the_model_answers(workspace: Workspac
 
 
 @pytest.mark.skipif(not ROWS.is_file(), reason="needs ../shared/data")
-def test_a_real_chat_model_trains_from_the_page_and_answers(workspace: Workspace, visit: Callable[[str], Any]) -> None:
+def test_a_real_chat_model_trains_from_the_page_and_answers(workspace: Workspace, browser: Any) -> None:
     from tsft.model.gguf import make_smollm2
 
     try:
@@ -173,7 +174,7 @@ def test_a_real_chat_model_trains_from_the_page_and_answers(workspace: Workspace
         data__validation="none", schedule__max_steps=3, schedule__batch_size=1, schedule__gradient_accumulation=1,
         output__name="chat model",
     )  # fmt: skip
-    with serving(workspace) as url:
+    with serving(workspace) as url, visiting(browser) as visit:
         page = visit(url)
         load_preset(page, "chat model")
         page.click("#start")

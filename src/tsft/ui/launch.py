@@ -16,6 +16,7 @@ from tsft.ui.theme import ASSETS, asset, head, make_theme
 
 DEFAULT_PORT = 7860
 PORTS_TRIED = 100
+PORT_RACES = 5
 USER = "tsft"
 
 
@@ -51,26 +52,38 @@ class Launched:
 def launch(blocks: gr.Blocks, address: Address) -> Launched:
     """Serve the page and return at once. Raises UserError when the port is taken."""
     spare_own_address_from_proxies(address.host)
-    port = address.port or first_free_port(address.host)
     if address.port and not is_free(address.host, address.port):
         raise UserError(message("app.port_taken", port=str(address.port)))
     hosts = {*LOOPBACK, address.host, *address.hosts}
     hosts |= set() if address.is_local else {socket.gethostname().lower(), socket.getfqdn().lower()}
     guard = Middleware(Guard, hosts=hosts, allows_addresses=address.host not in LOOPBACK)
-    blocks.launch(
-        server_name=address.host,
-        server_port=port,
-        share=address.share,
-        auth=address.auth,
-        root_path=address.root_path or None,
-        app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None, "openapi_url": None},
-        favicon_path=str(ASSETS / "favicon.svg"),
-        **LOOK,
-    )
+    port = _launch_at_a_free_port(blocks, address, guard)
     share_url = blocks.share_url or ""
     if share_url:
         hosts.add(share_url.split("//")[-1].split("/")[0].split(":")[0].lower())
     return Launched(blocks, f"http://{_shown(address.host)}:{port}{address.root_path}", share_url)
+
+
+def _launch_at_a_free_port(blocks: gr.Blocks, address: Address, guard: Middleware) -> int:
+    """The port. One that was free a moment ago may have been taken by another process since: then the next one."""
+    for left in range(PORT_RACES, 0, -1):
+        port = address.port or first_free_port(address.host)
+        try:
+            blocks.launch(
+                server_name=address.host,
+                server_port=port,
+                share=address.share,
+                auth=address.auth,
+                root_path=address.root_path or None,
+                app_kwargs={"middleware": [guard], "docs_url": None, "redoc_url": None, "openapi_url": None},
+                favicon_path=str(ASSETS / "favicon.svg"),
+                **LOOK,
+            )
+            return port
+        except OSError:
+            if address.port or left == 1:
+                raise
+    raise UserError(message("app.no_port", first=str(DEFAULT_PORT), last=str(DEFAULT_PORT + PORTS_TRIED - 1)))
 
 
 # What of `launch` is the same everywhere.
