@@ -4,11 +4,13 @@ import asyncio
 import socket
 from typing import Any
 
+import gradio as gr
+import httpx
 import pytest
 
 from tsft.errors import UserError
 from tsft.ui.guard import LOOPBACK, Guard
-from tsft.ui.launch import Address, first_free_port, is_free, spare_own_address_from_proxies
+from tsft.ui.launch import Address, first_free_port, is_free, launch, spare_own_address_from_proxies
 
 
 def answer(headers: dict[str, str], method: str = "GET", allows_addresses: bool = False) -> str:
@@ -59,6 +61,25 @@ def test_a_taken_port_is_passed_over() -> None:
         taken.listen()
         assert not is_free("127.0.0.1", free)
         assert first_free_port("127.0.0.1") > free
+
+
+def test_a_port_that_is_taken_between_looking_and_listening_gives_way_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = first_free_port("127.0.0.1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free))
+        taken.listen()
+        looks = iter([free, first_free_port("127.0.0.1")])
+        monkeypatch.setattr("tsft.ui.launch.first_free_port", lambda host: next(looks))
+        with gr.Blocks() as blocks:
+            gr.HTML("here")
+        launched = launch(blocks, Address())
+        try:
+            assert not launched.url.endswith(f":{free}")
+            assert httpx.get(launched.url).status_code == 200
+        finally:
+            blocks.close(verbose=False)
 
 
 def test_no_free_port_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,8 @@ def launch(blocks: gr.Blocks, address: Address) -> Launched:
 
 def _launch_at_a_free_port(blocks: gr.Blocks, address: Address, guard: Middleware) -> int:
     """The port. One that was free a moment ago may have been taken by another process since: then the next one."""
-    for left in range(PORT_RACES, 0, -1):
+    lost = 0
+    while True:
         port = address.port or first_free_port(address.host)
         try:
             blocks.launch(
@@ -81,9 +82,9 @@ def _launch_at_a_free_port(blocks: gr.Blocks, address: Address, guard: Middlewar
             )
             return port
         except OSError:
-            if address.port or left == 1:
+            lost += 1
+            if address.port or lost == PORT_RACES:
                 raise
-    raise UserError(message("app.no_port", first=str(DEFAULT_PORT), last=str(DEFAULT_PORT + PORTS_TRIED - 1)))
 
 
 # What of `launch` is the same everywhere.
