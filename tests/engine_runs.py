@@ -1,6 +1,7 @@
 """Runs for tests: an engine in a fresh workspace with the built-in model, and what its events say."""
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,17 @@ SMALL = {
     "schedule.threads": 1,
 }
 SECONDS = 120
+
+
+def until_done(read: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """What `read` gives once it `is_done`: an answer, or a look at a config."""
+    deadline = time.monotonic() + seconds
+    while True:
+        now = read()
+        assert now is not None and time.monotonic() < deadline
+        if now.is_done:
+            return now
+        time.sleep(0.02)
 
 
 def small(**changes: Any) -> RunConfig:

@@ -1,11 +1,9 @@
 """A trained model can be asked, its answer read as it grows, and a run has the machine for itself."""
 
-import time
-
 import numpy as np
 import pytest
 
-from tests.engine_runs import Bench, small
+from tests.engine_runs import Bench, small, until_done
 from tsft.errors import UserError
 from tsft.run.events import Event, StepLogged
 from tsft.run.ports import Asked
@@ -15,13 +13,7 @@ SERIES = [np.arange(40.0)]
 
 
 def finished(bench: Bench) -> Asked:
-    deadline = time.monotonic() + 60
-    while True:
-        asked = bench.engine.asked()
-        assert asked is not None and time.monotonic() < deadline
-        if asked.is_done:
-            return asked
-        time.sleep(0.02)
+    return until_done(bench.engine.asked, seconds=60)
 
 
 def test_what_a_run_left_answers_a_question_about_a_series(bench: Bench) -> None:

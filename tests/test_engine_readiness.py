@@ -1,6 +1,5 @@
 """Before a start: the card counts exactly, its estimate is near the measured peak, a dry run leaves nothing behind."""
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine_runs import SECONDS, Bench, small
+from tests.engine_runs import Bench, small, until_done
 from tsft.engine.estimate import Batch, Plan, Sizes, memory_parts
 from tsft.engine.remedy import smallest_change
 from tsft.errors import UserError
@@ -24,13 +23,7 @@ MIB = 1024**2
 
 
 def looked_at(bench: Bench) -> Examined:
-    deadline = time.monotonic() + SECONDS
-    while True:
-        examined = bench.engine.readiness()
-        assert examined is not None and time.monotonic() < deadline
-        if examined.is_done:
-            return examined
-        time.sleep(0.02)
+    return until_done(bench.engine.readiness)
 
 
 def card(bench: Bench, **changes: Any) -> Readiness:

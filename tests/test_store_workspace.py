@@ -101,3 +101,9 @@ def test_a_refused_write_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         write_json(tmp_path / "absent" / "config.json", {})
     assert caught.value.message.key == "file.not_written"
+
+
+def test_an_own_folder_of_datasets_comes_before_the_workspace(tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path / "workspace")
+    assert workspace.dataset_folders() == [workspace.datasets]
+    assert workspace.dataset_folders(str(tmp_path)) == [tmp_path, workspace.datasets]

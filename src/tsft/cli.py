@@ -177,7 +177,7 @@ def _data_check(options: argparse.Namespace, language: str) -> int:
         progress, move = progress_bar(name, unit_bytes=True)
         try:
             with progress:
-                report = check_dataset(name, [workspace.datasets], workspace.cache, move)
+                report = check_dataset(name, workspace.dataset_folders(), workspace.cache, move)
         except UserError as error:
             _print_problems(error.problems, language)
             has_unusable_rows = True

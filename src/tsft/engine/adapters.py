@@ -18,6 +18,7 @@ from peft import (
     OFTConfig,
     PeftConfig,
     PeftModel,
+    PeftType,
     RandLoraConfig,
     VeraConfig,
     get_peft_model,
@@ -77,7 +78,7 @@ def merged_model(model: PeftModel) -> PreTrainedModel:
 
 def adapter_kind(method: str) -> str:
     """PEFT's name for the adapter that this method makes, as it stands in `adapter_config.json`."""
-    return _KINDS[method]
+    return PeftType[method.upper()].value
 
 
 def _targets(model: PreTrainedModel, config: RunConfig) -> list[str]:
@@ -141,19 +142,5 @@ _MAKERS: Mapping[str, Callable[[RunConfig, Common, PreTrainedModel], PeftConfig]
         ),
         "hra": lambda config, common, _: HRAConfig(**common, r=config.adapter.rank),
         "ln_tuning": lambda config, common, _: LNTuningConfig(**common),
-    }
-)
-_KINDS = MappingProxyType(
-    {
-        "lora": "LORA",
-        "oft": "OFT",
-        "ia3": "IA3",
-        "vera": "VERA",
-        "randlora": "RANDLORA",
-        "loha": "LOHA",
-        "lokr": "LOKR",
-        "miss": "MISS",
-        "hra": "HRA",
-        "ln_tuning": "LN_TUNING",
     }
 )

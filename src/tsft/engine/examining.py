@@ -16,7 +16,7 @@ from tsft.data.preparation import PreparedData, prepare
 from tsft.engine.control import Control
 from tsft.engine.device import give_memory_back
 from tsft.engine.failures import failure_of
-from tsft.engine.job import Job, ProgressTeller, dataset_folders
+from tsft.engine.job import Job, ProgressTeller
 from tsft.engine.readiness import SketchBook, make_card
 from tsft.engine.recipe import rehearse
 from tsft.engine.rehearsal import MemoryPeak, micro_batches, rehearsed
@@ -157,7 +157,7 @@ def _prepared(job: Job, processor: object) -> PreparedData:
     return prepare(
         config.data,
         processor,  # type: ignore[arg-type]
-        dataset_folders(config, job.workspace),
+        job.workspace.dataset_folders(config.data.folder),
         job.workspace.cache,
         seed=config.schedule.seed,
         progress=progress,

@@ -3,7 +3,6 @@
 import math
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from tsft.config.run_config import RunConfig, ScheduleSettings
 from tsft.engine.control import Control
@@ -59,12 +58,6 @@ class ProgressTeller:
         if now - self._said_at >= PROGRESS_SECONDS or done == total:
             self._said_at = now
             self._job.board.say(Progressed(time.time(), done, total, unit))
-
-
-def dataset_folders(config: RunConfig, workspace: Workspace) -> list[Path]:
-    """Where datasets are looked for: the folder in the settings first, then the workspace's own."""
-    own = [Path(config.data.folder).expanduser()] if config.data.folder else []
-    return [*own, workspace.datasets]
 
 
 def planned_steps(schedule: ScheduleSettings, rows: int) -> tuple[int, float]:

@@ -16,7 +16,6 @@ from tsft.data.registry import find_dataset
 from tsft.engine.adapters import adapter_kind
 from tsft.engine.device import has_fast_bf16
 from tsft.engine.extra_arguments import extra_problems
-from tsft.engine.job import dataset_folders
 from tsft.engine.liger import liger_problems
 from tsft.engine.optimizers import missing_for
 from tsft.engine.restore import result_folder
@@ -91,7 +90,7 @@ def _continued(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
 
 
 def _data(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
-    folders = dataset_folders(config, workspace)
+    folders = workspace.dataset_folders(config.data.folder)
     if config.data.folder and not folders[0].is_dir():
         yield Problem("data.folder", message("preflight.no_data_folder", path=config.data.folder))
     named = {"data.datasets": config.data.datasets}

@@ -16,7 +16,7 @@ from tsft.data.preparation import PreparedData, prepare
 from tsft.engine.arguments import training_arguments
 from tsft.engine.device import Precision, choose_precision, device_name, use_threads
 from tsft.engine.failures import BatchAtFaultError
-from tsft.engine.job import Job, ProgressTeller, dataset_folders, planned_steps
+from tsft.engine.job import Job, ProgressTeller, planned_steps
 from tsft.engine.liger import use_liger
 from tsft.engine.optimizers import evaluation_weights
 from tsft.engine.packing import packed
@@ -120,7 +120,7 @@ def _read_data(job: Job, loaded: Loaded) -> PreparedData:
     return prepare(
         job.config.data,
         loaded.processor,
-        dataset_folders(job.config, job.workspace),
+        job.workspace.dataset_folders(job.config.data.folder),
         job.workspace.cache,
         seed=job.config.schedule.seed,
         progress=progress,

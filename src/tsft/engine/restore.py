@@ -30,7 +30,7 @@ class Fetching:
 
 def result_folder(text: str, workspace: Workspace) -> Path:
     """The folder a person names: relative to the workspace or anywhere. Raises UserError when there is none."""
-    for path in (workspace.root / text, Path(text).expanduser()):
+    for path in _places(text, workspace):
         if path.is_dir():
             return path.resolve()
     raise UserError(message("restore.no_folder", path=text))
@@ -52,9 +52,8 @@ def open_result(
     if (path / "adapter_config.json").is_file():
         base = _adapter_base(path, workspace, fetching)
         below = None
-        if (
-            base / "adapter_config.json"
-        ).is_file():  # made on top of another adapter, which belongs into its base first
+        if (base / "adapter_config.json").is_file():
+            # Made on top of another adapter, which belongs into its base first.
             below = merged(open_result(base, workspace, dtype, fetching, attention=attention))
         return load_adapter(path, base, dtype, attention=attention, is_trainable=is_trainable, base=below)
     if (path / TRAINED_WEIGHTS).is_file():
@@ -111,11 +110,16 @@ def model_changes(config: RunConfig) -> ModelChanges:
     return ModelChanges(model.rope_scaling, model.rope_factor, model.resize_vocabulary, tokens)
 
 
+def _places(text: str, workspace: Workspace) -> tuple[Path, Path]:
+    """Where a folder that is named in text may lie."""
+    return workspace.root / text, Path(text).expanduser()
+
+
 def _adapter_base(path: Path, workspace: Workspace, fetching: Fetching) -> Path:
     record = read_record(path)
     if not record.get("base"):
         raise UserError(message("restore.no_base", path=str(path)))
-    for earlier in (workspace.root / record["base"], Path(record["base"]).expanduser()):
+    for earlier in _places(record["base"], workspace):
         if (earlier / "adapter_config.json").is_file():
             return earlier
     settings = ModelSettings(

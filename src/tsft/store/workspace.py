@@ -37,6 +37,10 @@ class Workspace:
     def datasets(self) -> Path:
         return self.root / "datasets"
 
+    def dataset_folders(self, own: str = "") -> list[Path]:
+        """Where datasets are looked for, in this order: a folder of the person's own, then the workspace's."""
+        return [*([Path(own).expanduser()] if own else []), self.datasets]
+
     @property
     def presets(self) -> Path:
         return self.root / "presets"

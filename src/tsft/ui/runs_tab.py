@@ -116,17 +116,14 @@ def details_html(row: RunRow, config: RunConfig, checkpoints: Sequence[Checkpoin
     return files + points + _settings(config, language)
 
 
-def view_of(context: PageContext, run_id: str, language: str) -> list[Any]:
+def view_of(context: PageContext, row: RunRow, language: str) -> list[Any]:
     """Updates for summary, chart, details, log and the resume button. Raises UserError for a run that is gone."""
-    row = next((each for each in context.runs() if each.id == run_id), None)
-    if row is None:
-        return ["", "", "", "", gr.update(interactive=False)]
-    state = context.run_state(run_id)
+    state = context.run_state(row.id)
     if row.status == "interrupted" and state.is_active:
         state = _cut_off(state)
     summary = monitor.panel(state, language) + monitor.result(state, language)
     chart = f'<div data-payload="{escape(chart_payload(state, language))}"></div>'
-    details = details_html(row, context.run_config(run_id), context.run_checkpoints(run_id), language)
+    details = details_html(row, context.run_config(row.id), context.run_checkpoints(row.id), language)
     title = f'<p class="facts-title">{escape(translate(language, "page.log.title"))}</p>'
     return [
         summary,
@@ -143,7 +140,7 @@ def refreshed(context: PageContext, chosen: str, language: str) -> list[Any]:
     if not chosen and rows:
         chosen = rows[0].id
     notes = "".join(monitor.said(say(language, each), is_bad=True) for each in context.record_notes())
-    return [notes, table_html(rows, chosen, language), chosen, "", *_view_or_sentence(context, chosen, language)]
+    return [notes, table_html(rows, chosen, language), chosen, "", *_view_or_sentence(context, rows, chosen, language)]
 
 
 def wire_runs_tab(tab: RunsTab, context: PageContext, language: Any) -> None:
@@ -168,9 +165,12 @@ def wire_runs_tab(tab: RunsTab, context: PageContext, language: Any) -> None:
     tab.resume.click(resume, [tab.chosen, language], [tab.said, tab.resume], **PRIVATE)
 
 
-def _view_or_sentence(context: PageContext, run_id: str, language: str) -> list[Any]:
+def _view_or_sentence(context: PageContext, rows: Sequence[RunRow], run_id: str, language: str) -> list[Any]:
+    row = next((each for each in rows if each.id == run_id), None)
+    if row is None:
+        return ["", "", "", "", gr.update(interactive=False)]
     try:
-        return view_of(context, run_id, language)
+        return view_of(context, row, language)
     except UserError as error:
         return [monitor.said(say_all(language, error), is_bad=True), "", "", "", gr.update(interactive=False)]
 

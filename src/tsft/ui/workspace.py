@@ -74,11 +74,11 @@ class _Reader:
         self._record = record
 
     def datasets(self, own_folder: str) -> Sequence[DatasetChoice]:
-        found = list_datasets(self._folders(own_folder))
+        found = list_datasets(self._workspace.dataset_folders(own_folder))
         return [DatasetChoice(each.name, each.rows or 0) for each in found if each.problem is None]
 
     def preview(self, name: str, own_folder: str, first: int, count: int) -> Preview:
-        folders, cache = self._folders(own_folder), self._workspace.cache
+        folders, cache = self._workspace.dataset_folders(own_folder), self._workspace.cache
         examples, report = read_dataset(name, folders, cache, max_rows=PREVIEW_ROWS)
         kept = [examples[index] for index in range(min(first, len(examples)), min(first + count, len(examples)))]
         return Preview(
@@ -106,11 +106,6 @@ class _Reader:
     def checkpoints(self, run_id: str) -> Sequence[CheckpointRow]:
         found = runs.usable_checkpoints(runs.run_folder(self._workspace, run_id))
         return [CheckpointRow(each.step, each.loss, each.size_bytes, str(each.path)) for each in found]
-
-    def _folders(self, own_folder: str) -> list[Path]:
-        """The same places in the same order as the engine looks in."""
-        own = [Path(own_folder).expanduser()] if own_folder else []
-        return [*own, self._workspace.datasets]
 
 
 def preset_choice(preset: presets.Preset) -> PresetChoice:
