@@ -136,6 +136,20 @@ class FakeEngine:
     def asked(self) -> Asked | None:
         return self._asked
 
+    def reset(self, seconds: float = 0.0) -> None:
+        """As it was when made, for the next test of a page that is served all along."""
+        self._stop.set()
+        self.join()
+        self._seconds, self._thread, self._asked = seconds, None, None
+        self.board, self.examined = None, None
+        self.started.clear()
+        self.resumed.clear()
+        self._fetches.clear()
+
+    def pace(self, seconds: float) -> None:
+        """Let the script go on faster or slower."""
+        self._seconds = seconds
+
     def join(self, timeout_seconds: float = 10.0) -> None:
         """Wait until the script has been played."""
         if self._thread is not None:

@@ -6,7 +6,8 @@ import pytest
 
 from tsft.config.check import check
 from tsft.config.llamafactory import Import, import_arguments, import_form, is_saved_form
-from tsft.config.llamafactory_names import ARGUMENTS, FORM_FIELDS, OWN_WAY, SWITCHED_OPTIMIZERS
+from tsft.config.llamafactory_names import ARGUMENTS, FORM_FIELDS, OWN_WAY, SAME_OPTIMIZERS, SWITCHED_OPTIMIZERS
+from tsft.config.run_config import RunConfig
 from tsft.config.schema import setting_by_key
 
 ARGUMENTS_OF_A_RUN = {
@@ -175,6 +176,21 @@ def test_a_saved_form_is_mapped_exactly() -> None:
         ({"adapter_name_or_path": "saves/a"}, "model.continue_from", "saves/a"),
         ({"disable_gradient_checkpointing": False}, "schedule.gradient_checkpointing", True),
         ({"run_name": "a b", "output_dir": "saves/c"}, "output.name", "a b"),
+        ({"finetuning_type": "freeze", "use_llama_pro": True}, "tuning.method", "llama_pro"),
+        ({"finetuning_type": "freeze", "use_llama_pro": True}, "tuning.new_blocks", 2),
+        (
+            {"finetuning_type": "freeze", "use_llama_pro": True, "freeze_trainable_layers": 8},
+            "tuning.new_blocks",
+            8,
+        ),
+        ({"finetuning_type": "lora", "use_llama_pro": True}, "tuning.method", "lora"),
+        ({"finetuning_type": "full", "freeze_language_model": True}, "tuning.method", "encoder"),
+        ({"add_tokens": "<pump>,<valve>"}, "model.new_tokens", ("<pump>", "<valve>")),
+        ({"add_tokens": "<pump>", "resize_vocab": False}, "model.resize_vocabulary", True),
+        ({"add_special_tokens": "<a>", "add_tokens": ["<b>"]}, "model.new_tokens", ("<b>", "<a>")),
+        ({"optim": "adamw_8bit"}, "optim.optimizer", "adamw_bnb_8bit"),
+        ({"swanlab_project": "kilns"}, "output.tracker_project", "kilns"),
+        ({"trackio_space_id": "me/kilns"}, "output.trackio_space", "me/kilns"),
     ],
 )
 def test_values_are_turned_into_ours(tree: dict[str, Any], key: str, value: Any) -> None:
@@ -199,6 +215,9 @@ def test_values_are_turned_into_ours(tree: dict[str, Any], key: str, value: Any)
         ({"compute_type": "pure_bf16"}, "value"),
         ({"pure_bf16": True}, "none"),
         ({"dataset_dir": "REMOTE:a/b"}, "none"),
+        ({"use_llama_pro": True}, "llama_pro"),
+        ({"freeze_vision_tower": True}, "pictures"),
+        ({"project": "huggingface"}, "off"),
     ],
 )
 def test_what_cannot_be_taken_over_says_why(tree: dict[str, Any], reason: str) -> None:
@@ -216,6 +235,13 @@ def test_the_tables_name_settings_and_arguments_that_exist() -> None:
     assert set(SWITCHED_OPTIMIZERS.values()) <= set(optimizers)
     assert not set(ARGUMENTS) & OWN_WAY
     assert len(set(FORM_FIELDS.values())) == len(FORM_FIELDS)
+    assert set(SAME_OPTIMIZERS.values()) <= set(optimizers)
+
+
+def test_freeze_tuning_gives_way_to_new_blocks_and_says_so() -> None:
+    found = import_arguments({"finetuning_type": "freeze", "use_llama_pro": True, "freeze_trainable_layers": 4})
+    assert left(found) == {"finetuning_type": "overruled_method"}
+    assert found.config.tuning.freeze_layers == RunConfig().tuning.freeze_layers
 
 
 @pytest.mark.parametrize("name", [*ARGUMENTS, *sorted(OWN_WAY), *SWITCHED_OPTIMIZERS, *FORM_FIELDS.values(), "unheard"])

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fakes import FakeEngine
+from tsft.config.llamafactory import import_form
 from tsft.config.llamafactory_names import ARGUMENTS, FORM_FIELDS
 from tsft.config.llamafactory_values import CONVERTERS
 from tsft.config.schema import section_names, setting_by_key
@@ -136,6 +138,33 @@ def test_it_says_the_same_as_the_import() -> None:
         argument = FORM_FIELDS.get(name, "")
         if argument in ARGUMENTS and argument not in CONVERTERS:
             assert ARGUMENTS[argument] in keys_in(here), name
+
+
+# What a saved form may hold in a control, where "x" is none of its values.
+HELD = {
+    "top.model_name": "ChatTS-8B", "top.hub_name": "modelscope", "top.finetuning_type": "freeze",
+    "top.checkpoint_path": ["saves/a"], "top.rope_scaling": "yarn", "top.booster": "liger_kernel",
+    "train.training_stage": "Pre-Training", "train.compute_type": "bf16", "train.lr_scheduler_type": "cosine",
+    "train.report_to": ["wandb"], "train.badam_switch_mode": "random", "train.swanlab_mode": "local",
+    "train.dataset": ["demo"], "train.extra_args": '{"optim": "sgd"}',
+}  # fmt: skip
+# Told of in the guide as the nearest thing here; a saved form says nothing of series.
+NOT_IMPORTED = ("top.model_path", "train.freeze_vision_tower", "train.freeze_multi_modal_projector")
+
+
+def held(name: str) -> list[Any]:
+    return [HELD[name]] if name in HELD else [True, 1, 0.5, "x"]
+
+
+def test_a_control_with_a_setting_here_is_imported_into_it() -> None:
+    for name, (here, _, _) in rows().items():
+        if not keys_in(here) or name in NOT_IMPORTED:
+            continue
+        beside = {"top.finetuning_type": "freeze"} if name == "train.use_llama_pro" else {}
+        found = [import_form({name: value, **beside}) for value in held(name)]
+        keys = {each.key for one in found for each in one.mapped}
+        wanted = ["optim.optimizer"] if name == "train.extra_args" else keys_in(here)
+        assert keys & set(wanted), f"{name} is told of as {here} and not imported"
 
 
 def test_its_links_lead_to_files() -> None:

@@ -1,10 +1,14 @@
-"""A page over the fake engine in Chromium. Skipped where Playwright or Chromium is missing."""
+"""A page over the fake engine in Chromium. Skipped where Playwright or Chromium is missing.
 
+One server and a browser context of each kind serve all tests: a page that opens where its scripts are at hand already
+opens twice as fast. Before each test the engine, the presets and what the browsers remember are as new.
+"""
+
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ import pytest
 from tests.fakes import FakeEngine
 from tsft.run.state import RunState
 from tsft.store import presets
-from tsft.store.workspace import open_workspace
+from tsft.store.workspace import Workspace, open_workspace
 from tsft.ui.context import CheckpointRow, DatasetChoice, PageContext, Preview, PreviewRow, RunRow
 from tsft.ui.launch import Address, launch
 from tsft.ui.page import build_page
@@ -33,14 +37,18 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WAIT_MS = 30_000
+# Between two events of the scripted run: fast enough to end soon, slow enough to be looked at.
+PACE_SECONDS = 0.01
+HOME = {"locale": "en-US", "viewport": {"width": 1280, "height": 800}}
 
 
 @dataclass
 class Served:
-    """A running page: its engine, its address."""
+    """A running page: its engine, its address, its workspace."""
 
     engine: FakeEngine
     url: str
+    workspace: Workspace
 
 
 @dataclass
@@ -57,9 +65,10 @@ def _preview(name: str, folder: str, first: int, count: int) -> Preview:
     return Preview(rows, 120, 3)
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    engine = FakeEngine(seconds=0.05)
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    tmp_path = tmp_path_factory.mktemp("served")
+    engine = FakeEngine(seconds=PACE_SECONDS)
     workspace = open_workspace(tmp_path)
     listed = [RunRow("r1", "7", "interrupted", "builtin", ("demo",), "lora", 20, 60, 1.2, 1.4, 1e9, 1000, "", "/r1")]
     context = PageContext(
@@ -79,10 +88,19 @@ def served(tmp_path: Path) -> Iterator[Served]:
     )
     blocks = build_page(context)
     launched = launch(blocks, Address())
-    yield Served(engine, launched.url)
+    yield Served(engine, launched.url, workspace)
     engine.stop()
     engine.join()
     blocks.close(verbose=False)
+
+
+@pytest.fixture
+def served(server: Served) -> Served:
+    """The page as new: nothing runs or was started, no presets but the shipped ones."""
+    server.engine.reset(PACE_SECONDS)
+    for file in server.workspace.presets.glob("*.json"):
+        file.unlink()
+    return server
 
 
 @pytest.fixture(scope="session")
@@ -95,17 +113,37 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Any) -> Iterator[dict[str, list[Any]]]:
+    """The browser contexts opened so far, by their kind. A context is a browser of its own to the page."""
+    opened: dict[str, list[Any]] = {}
+    yield opened
+    for each in itertools.chain(*opened.values()):
+        each.close()
+
+
 @pytest.fixture
-def open_page(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
+def open_page(browser: Any, served: Served, contexts: dict[str, list[Any]]) -> Iterator[Callable[..., Any]]:
     """Opens the page in a browser of its own; in the end nothing may have been complained about or asked of others."""
-    contexts, watchers = [], []
+    used, watchers = [], []
+
+    def fresh_context(options: dict[str, Any]) -> Any:
+        kind = contexts.setdefault(repr(sorted(options.items())), [])
+        context = next((each for each in kind if each not in used), None)
+        if context is None:
+            context = browser.new_context(**options)
+            context.set_default_timeout(WAIT_MS)
+            kind.append(context)
+        context.clear_cookies()
+        page = context.new_page()
+        page.goto(f"{served.url}/favicon.ico")
+        page.evaluate("localStorage.clear()")
+        page.close()
+        used.append(context)
+        return context
 
     def opened(url: str = "", context: Any = None, **options: Any) -> Any:
-        context = context or browser.new_context(
-            **{"locale": "en-US", "viewport": {"width": 1280, "height": 800}, **options}
-        )
-        context.set_default_timeout(WAIT_MS)
-        contexts.append(context)
+        context = context or fresh_context({**HOME, **options})
         watcher = Watcher()
         watchers.append(watcher)
         page = context.new_page()
@@ -124,7 +162,7 @@ def open_page(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
         return page
 
     yield opened
-    for context in dict.fromkeys(contexts):
-        context.close()
+    for page in [page for context in used for page in context.pages]:
+        page.close()
     assert [text for each in watchers for text in each.console] == []
     assert [url for each in watchers for url in each.foreign] == []

@@ -19,6 +19,7 @@ POINTS = (
 )
 STEP = "(least) => Number((document.querySelector('#panel .panel') || {dataset: {}}).dataset.step || 0) >= least"
 STATUS = "(wanted) => document.querySelector('#panel .panel')?.dataset.status === wanted"
+SIMPLE = "document.querySelector('#mode input[value=simple]').checked"
 # Between them, these show every fold of settings there is.
 VARIANTS = (("lora", "galore_adamw"), ("vera", "apollo_adamw"), ("freeze", "badam"))
 # Names, formats and units that a Chinese text keeps in Latin letters; and what the presets and fakes hold as data.
@@ -61,6 +62,13 @@ def open_all_folds(page: Any) -> set[str]:
                 button.click()
                 page.wait_for_selector(f"{fold} .setting, #more-{name}", state="attached")
     return set(shown)
+
+
+def choose_mode(page: Any, mode: str) -> None:
+    page.check(f"#mode input[value={mode}]", force=True)
+    page.wait_for_selector("#more-schedule, #fold-schedule", state="attached")
+    state = "attached" if mode == "advanced" else "detached"
+    page.wait_for_selector("#fold-model", state=state)
 
 
 def choose(page: Any, key: str, choice: str, language: str) -> None:
@@ -107,8 +115,10 @@ def test_start_is_the_second_click(open_page: Callable[..., Any], served: Served
 def test_progress_moves_and_the_end_says_what_to_do(open_page: Callable[..., Any]) -> None:
     page = open_page()
     press_start(page)
-    page.wait_for_function(STEP, arg=5)
-    page.wait_for_function(STEP, arg=15)
+    page.wait_for_function(STEP, arg=1)
+    step = int(page.get_attribute("#panel .panel", "data-step"))
+    assert step < 60
+    page.wait_for_function(STEP, arg=step + 1)
     page.wait_for_function(STATUS, arg="finished")
     page.wait_for_selector("#result .box")
     assert "Continue from" in page.inner_text("#result")
@@ -117,10 +127,11 @@ def test_progress_moves_and_the_end_says_what_to_do(open_page: Callable[..., Any
 
 
 def test_reload_second_tab_and_other_browser_show_the_same_run(open_page: Callable[..., Any], served: Served) -> None:
-    served.engine._seconds = 0.2
+    served.engine.pace(0.05)
     page = open_page()
     press_start(page)
     page.wait_for_function(POINTS, arg=5)
+    served.engine.pace(1.0)
     page.reload(wait_until="domcontentloaded")
     page.wait_for_function(POINTS, arg=5)
     for other in (open_page(context=page.context), open_page()):
@@ -130,20 +141,20 @@ def test_reload_second_tab_and_other_browser_show_the_same_run(open_page: Callab
 
 
 def test_stop_ends_the_run(open_page: Callable[..., Any], served: Served) -> None:
-    served.engine._seconds = 0.2
+    served.engine.pace(0.3)
     page = open_page()
     press_start(page)
-    page.wait_for_function(POINTS, arg=2)
+    page.wait_for_selector("#stop:not([disabled])")
     page.click("#stop")
     page.wait_for_function(STATUS, arg="stopped")
     assert page.is_disabled("#stop")
 
 
 def test_a_second_start_is_refused_by_name(open_page: Callable[..., Any], served: Served) -> None:
-    served.engine._seconds = 0.2
+    served.engine.pace(1.0)
     page = open_page()
     press_start(page)
-    page.wait_for_function(POINTS, arg=2)
+    page.wait_for_selector("#stop:not([disabled])")
     press_start(page)
     page.wait_for_selector("#refusal .box")
     assert "first run" in page.inner_text("#refusal")
@@ -174,32 +185,101 @@ def test_an_error_in_a_closed_fold_opens_it(open_page: Callable[..., Any]) -> No
     page.wait_for_selector("#set-lora-rank .field-error", state="visible")
 
 
-def test_no_page_of_another_language_shows_english(open_page: Callable[..., Any]) -> None:
+def test_an_error_in_a_hidden_setting_brings_it_into_view(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    choose_mode(page, "advanced")
+    for fold in ("fold-schedule", "more-schedule"):
+        page.click(f"#{fold} > button.label-wrap")
+    page.fill("#set-optim-weight_decay textarea", "abc")
+    page.fill("#set-schedule-scheduler_options textarea", "{")
+    choose_mode(page, "simple")
+    page.wait_for_selector("#set-optim-weight_decay", state="detached")
+    press_start(page)
+    for key in ("optim-weight_decay", "schedule-scheduler_options"):
+        page.wait_for_selector(f"#set-{key} .field-error", state="visible")
+    assert not page.evaluate(SIMPLE)
+
+
+def test_simple_mode_shows_fewer_settings_and_loses_none(open_page: Callable[..., Any], served: Served) -> None:
+    page = open_page()
+    assert page.evaluate(SIMPLE)
+    assert not {"fold-model", "more-schedule"} & set(page.eval_on_selector_all(".fold", "all => all.map(f => f.id)"))
+    assert "First run" in page.inner_text("#differs")
+    choose_mode(page, "advanced")
+    shown = open_all_folds(page)
+    assert "model" in shown
+    page.fill("#set-optim-weight_decay textarea", "0.05")
+    page.fill("#set-schedule-batch_size input", "8")
+    choose_mode(page, "simple")
+    counted = "(words) => document.querySelector('#differs').innerText.includes(words)"
+    page.wait_for_function(counted, arg="differ from “First run”: 2; hidden in simple mode: 1")
+    page.reload(wait_until="domcontentloaded")
+    page.wait_for_selector("html.tsft-ready", state="attached")
+    page.wait_for_function(counted, arg="differ from “First run”: 2; hidden in simple mode: 1")
+    press_start(page)
+    page.wait_for_selector("#stop:not([disabled])")
+    config = served.engine.started[0]
+    assert (config.optim.weight_decay, config.schedule.batch_size) == (0.05, 8)
+
+
+def test_what_differs_is_listed_and_goes_back(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.fill("#set-optim-learning_rate textarea", "abc")
+    page.fill("#set-schedule-batch_size input", "8")
+    page.wait_for_selector("#differs details")
+    page.click("#differs summary")
+    page.wait_for_function("document.querySelectorAll('#differs li').length === 2")
+    assert [line.split("\n")[1] for line in page.locator("#differs li").all_inner_texts()] == ["0.001 → abc", "4 → 8"]
+    page.click("#differs [data-back='optim.learning_rate']")
+    page.wait_for_function("document.querySelectorAll('#differs li').length === 1")
+    assert page.input_value("#set-optim-learning_rate textarea") == "0.001"
+    assert page.is_visible("#differs li")
+    choose_language(page, "zh")
+    assert page.inner_text("#differs summary") == translate("zh", "page.differs.some", name="首次运行", count=1)
+    page.click("#differs .tool")
+    page.wait_for_selector("#differs p")
+    assert page.input_value("#set-schedule-batch_size input") == "4"
+
+
+def test_no_page_shows_words_of_another_language(open_page: Callable[..., Any]) -> None:
+    """Every fold open in advanced mode, both tabs, after a run, with a wrong field and settings that differ."""
     page = open_page(locale="zh-CN")
     assert page.evaluate("document.documentElement.lang").startswith("zh")
     page.click("#preview-fold > button.label-wrap")
     page.wait_for_selector("#preview .preview-row")
+    assert english_words(page) == set()
     press_start(page)
     page.wait_for_function(STATUS, arg="finished")
     page.wait_for_selector("#result .box")
+    page.fill("#set-schedule-batch_size input", "0")
+    press_start(page)
+    page.wait_for_selector("#set-schedule-batch_size .field-error")
+    choose_mode(page, "advanced")
+    for fold in ("preset-fold", "fold-preview"):
+        page.click(f"#{fold} > button.label-wrap")
     for _ in show_every_setting(page, "zh"):
         assert english_words(page) == set()
+    page.click("#differs summary")
     page.click("#tab-runs-button")
     page.wait_for_selector(".runs tr[data-run]")
     assert english_words(page) == set()
-    for language in ("ja", "ko", "ru"):
+    for language in ("ja", "ko", "ru", "en", "zh"):
         choose_language(page, language)
         page.wait_for_function(
-            f"document.querySelector('#start').innerText.trim() === '{translate(language, 'page.start')}'"
+            f"document.querySelector('#start').textContent.trim() === '{translate(language, 'page.start')}'"
         )
-        assert english_sentences(page, language) == set()
+        page.wait_for_function(
+            "(label) => document.querySelector('#runs-table').textContent.includes(label)",
+            arg=translate(language, "page.runs.column.started"),
+        )
+        assert foreign_sentences(page, language) == set()
 
 
-def english_sentences(page: Any, language: str) -> set[str]:
-    """Texts in the page, shown or hidden, that are an English sentence of the page and have a translation."""
-    english, own = sentences("en"), sentences(language)
-    translated = {text for key, text in english.items() if own[key] != text} - set(own.values())
-    return {each.strip() for each in page.evaluate(TEXTS)} & translated
+def foreign_sentences(page: Any, language: str) -> set[str]:
+    """Texts in the page, shown or hidden, that are a sentence of the page in another language and not in this one."""
+    own = set(sentences(language).values())
+    foreign = {text for each in LANGUAGES if each != language for text in sentences(each).values()}
+    return {each.strip() for each in page.evaluate(TEXTS)} & (foreign - own)
 
 
 def english_words(page: Any) -> set[str]:
@@ -277,10 +357,12 @@ def test_a_run_is_found_again_with_curves_settings_and_resume(open_page: Callabl
     assert served.engine.resumed == ["r1"]
 
 
-def test_zoom_and_hidden_curves_outlive_updates(open_page: Callable[..., Any]) -> None:
+def test_zoom_and_hidden_curves_outlive_updates(open_page: Callable[..., Any], served: Served) -> None:
+    served.engine.pace(0.03)
     page = open_page()
     press_start(page)
     page.wait_for_function(POINTS, arg=20)
+    served.engine.pace(0.2)
     box = page.locator("#chart svg.plot").first.bounding_box()
     page.mouse.move(box["x"] + 120, box["y"] + 80)
     page.mouse.down()
@@ -288,6 +370,7 @@ def test_zoom_and_hidden_curves_outlive_updates(open_page: Callable[..., Any]) -
     page.mouse.up()
     page.wait_for_selector("#chart .reset:not([hidden])")
     page.click("#chart .legend-item.raw")
+    served.engine.pace(0.0)
     page.wait_for_function(STATUS, arg="finished")
     assert page.is_visible("#chart .reset")
     assert page.get_attribute("#chart .curve.raw", "d") == ""
@@ -295,24 +378,29 @@ def test_zoom_and_hidden_curves_outlive_updates(open_page: Callable[..., Any]) -
     assert page.get_attribute("#chart .log-scale", "aria-pressed") == "true"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_phone_has_no_sideways_scroll_and_large_buttons(
-    open_page: Callable[..., Any], served: Served, language: str
-) -> None:
-    phone = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-    page = open_page(url=f"{served.url}/?lang={language}", **phone)
+def test_a_phone_has_no_sideways_scroll_and_large_buttons(open_page: Callable[..., Any]) -> None:
+    page = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     press_start(page)
     page.wait_for_function(POINTS, arg=5)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.locator("#start").bounding_box()["height"] >= 44
     assert page.locator("#monitor").bounding_box()["y"] < page.locator("#settings").bounding_box()["y"]
-    page.click("#tab-runs-button")
-    page.wait_for_selector(".runs tr[data-run]")
+    for language in (*(each for each in LANGUAGES if each != "en"), "en"):
+        choose_language(page, language)
+        assert page.locator("#start").bounding_box()["height"] >= 44
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, language
+        page.click("#tab-runs-button")
+        page.wait_for_selector(".runs tr[data-run]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, language
+        page.click("#tab-train-button")
+    choose_mode(page, "advanced")
+    open_all_folds(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    widths = page.eval_on_selector_all(".setting", "all => all.map(e => e.offsetWidth).filter(Boolean)")
+    assert min(widths) >= 110
 
 
 def test_every_control_has_an_accessible_name(open_page: Callable[..., Any]) -> None:
     page = open_page()
+    choose_mode(page, "advanced")
     open_all_folds(page)
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('input, textarea, select, button, [role=img], [role=progressbar]')]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.browser.conftest import Served
 from tsft.config.codec import from_json
+from tsft.i18n import translate
+from tsft.store.presets import load_preset
 
 pytestmark = pytest.mark.browser
 
@@ -55,6 +57,34 @@ def test_a_preset_that_waits_says_so_and_is_refused_at_start(open_page: Callable
     page.click("#start")
     page.wait_for_selector("#stop:not([disabled])")
     assert len(served.engine.started) == 1
+
+
+# What the fields of a page show, frame by frame.
+WATCH = """(ids) => {
+  window.seenFields = [];
+  const look = () => {
+    const now = JSON.stringify(ids.map((id) => document.querySelector(`#${id} :is(input, textarea)`)?.value));
+    if (window.seenFields.at(-1) !== now) window.seenFields.push(now);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+def test_a_preset_changes_all_settings_at_once_and_each(open_page: Callable[..., Any], served: Served) -> None:
+    wanted = load_preset(served.workspace, "own_anomalies")
+    ids = ["set-optim-learning_rate", "set-schedule-epochs", "set-schedule-batch_size", "set-data-cutoff_length"]
+    page = open_page()
+    page.evaluate(WATCH, ids)
+    page.click("#preset input")
+    title = translate("en", "preset.own_anomalies.title")
+    page.get_by_role("option", name=title, exact=True).click()
+    page.click("#preset-load")
+    told(page, title)
+    page.click("#start")
+    page.wait_for_selector("#stop:not([disabled]), #refusal .box")
+    assert served.engine.started == [wanted]
+    assert len(page.evaluate("window.seenFields")) == 2
 
 
 def test_a_training_yaml_is_imported_and_says_what_was_left(open_page: Callable[..., Any], tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsft.config.llamafactory_names import ARGUMENTS, FORM_FIELDS, OWN_WAY
-from tsft.config.llamafactory_values import CONVERTERS, OFF, Leftover, Mapped, Work
+from tsft.config.llamafactory_values import CONVERTERS
+from tsft.config.llamafactory_work import OFF, Leftover, Mapped, Work
 from tsft.config.run_config import RunConfig
 from tsft.config.schema import with_values
 

@@ -8,6 +8,7 @@ ARGUMENTS: Mapping[str, str] = {
     "enable_liger_kernel": "model.liger",
     "resize_vocab": "model.resize_vocabulary",
     "add_tokens": "model.new_tokens",
+    "add_special_tokens": "model.new_tokens",
     "dataset": "data.datasets",
     "mix_strategy": "data.mixing",
     "interleave_probs": "data.weights",
@@ -79,6 +80,23 @@ SWITCHED_OPTIMIZERS: Mapping[str, str] = {
     "use_muon": "muon",
 }
 
+# Optimizers of transformers that bear another name in tsft's list.
+SAME_OPTIMIZERS: Mapping[str, str] = {
+    "adamw_8bit": "adamw_bnb_8bit",
+    "adamw_hf": "adamw_torch",
+    "rmsprop_bnb": "rmsprop_bnb_32bit",
+}
+
+# Of the encoder of pictures: the one of series is another thing.
+OF_PICTURES = (
+    "freeze_vision_tower",
+    "freeze_multi_modal_projector",
+    "image_max_pixels",
+    "image_min_pixels",
+    "video_max_pixels",
+    "video_min_pixels",
+)
+
 # What tsft does by itself or in a way of its own, so that nothing is lost by leaving it over.
 OWN_WAY = frozenset(
     (
@@ -88,6 +106,7 @@ OWN_WAY = frozenset(
         "ddp_timeout",
         "do_eval",
         "do_train",
+        "enable_thinking",
         "include_num_input_tokens_seen",
         "overwrite_cache",
         "overwrite_output_dir",
@@ -130,10 +149,13 @@ FORM_FIELDS: Mapping[str, str] = {
             "badam_mode",
             "badam_switch_interval",
             "badam_switch_mode",
+            "badam_update_ratio",
             "create_new_adapter",
             "cutoff_len",
             "dataset",
             "dataset_dir",
+            "enable_thinking",
+            "freeze_language_model",
             "freeze_extra_modules",
             "freeze_trainable_layers",
             "freeze_trainable_modules",
@@ -156,6 +178,7 @@ FORM_FIELDS: Mapping[str, str] = {
             "neat_packing",
             "output_dir",
             "packing",
+            "project",
             "report_to",
             "resize_vocab",
             "save_steps",
@@ -163,15 +186,18 @@ FORM_FIELDS: Mapping[str, str] = {
             "swanlab_project",
             "swanlab_run_name",
             "swanlab_workspace",
+            "trackio_space_id",
             "train_on_prompt",
             "use_apollo",
             "use_badam",
             "use_dora",
             "use_galore",
+            "use_llama_pro",
             "use_rslora",
             "use_swanlab",
             "val_size",
             "warmup_steps",
+            *OF_PICTURES,
         )
     },
 }

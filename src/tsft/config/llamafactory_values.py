@@ -2,72 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tsft.config.catalog import BASE_MODELS, base_model
-from tsft.config.codec import parse
-from tsft.config.llamafactory_names import ARGUMENTS, SWITCHED_OPTIMIZERS
+from tsft.config.llamafactory_names import ARGUMENTS, SAME_OPTIMIZERS, SWITCHED_OPTIMIZERS
+from tsft.config.llamafactory_tuning import TUNING_CONVERTERS
+from tsft.config.llamafactory_work import OFF, Work, is_on
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.schema import setting_by_key
-from tsft.errors import Message, message
-
-# What stands there for "not used".
-OFF: tuple[Any, ...] = (None, False, "", 0, "none", "None", [], {})
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """`source` there became the setting `key` here, with `value`."""
-
-    source: str
-    key: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """`source` there has no part in the result; `reason` says why."""
-
-    source: str
-    value: Any
-    reason: Message
-
-
-@dataclass
-class Work:
-    """An import under way. names: how the file calls an argument, where it is not by the argument's own name."""
-
-    arguments: dict[str, Any]
-    names: Mapping[str, str] = field(default_factory=dict)
-    mapped: list[Mapped] = field(default_factory=list)
-    leftovers: list[Leftover] = field(default_factory=list)
-
-    def put(self, argument: str, key: str, value: Any) -> None:
-        """Map an argument, or leave it over when its value is not one the setting can hold."""
-        setting = setting_by_key()[key]
-        try:
-            value = parse(setting, value)
-        except (ValueError, TypeError, OverflowError):
-            return self.leave(argument, "value")
-        one_by_one = value if setting.is_list else (value,)
-        if setting.facts.choices and any(each not in setting.facts.choices for each in one_by_one):
-            return self.leave(argument, "value")
-        self.mapped.append(Mapped(self.name(argument), key, value))
-        return None
-
-    def leave(self, argument: str, reason: str) -> None:
-        told = message(f"import.left.{reason}")
-        self.leftovers.append(Leftover(self.name(argument), self.arguments[argument], told))
-
-    def name(self, argument: str) -> str:
-        return self.names.get(argument, argument)
-
-    def number(self, argument: str) -> float | None:
-        try:
-            return float(self.arguments[argument])
-        except (KeyError, TypeError, ValueError):
-            return None
 
 
 def _model(work: Work, argument: str, value: Any) -> None:
@@ -88,7 +30,7 @@ def _adapter(work: Work, argument: str, value: Any) -> None:
 
 
 def _precision(work: Work, argument: str, value: Any) -> None:
-    work.put(argument, "model.precision", argument) if _is_on(value) else work.leave(argument, "off")
+    work.put(argument, "model.precision", argument) if is_on(value) else work.leave(argument, "off")
 
 
 def _compute_type(work: Work, argument: str, value: Any) -> None:
@@ -141,7 +83,7 @@ def _validation_data(work: Work, argument: str, value: Any) -> None:
 
 def _train_on(work: Work, argument: str, value: Any) -> None:
     parts = {"train_on_prompt": "everything", "mask_history": "last_answer"}
-    work.put(argument, "data.train_on", parts[argument]) if _is_on(value) else work.leave(argument, "off")
+    work.put(argument, "data.train_on", parts[argument]) if is_on(value) else work.leave(argument, "off")
 
 
 def _stage(work: Work, argument: str, value: Any) -> None:
@@ -152,10 +94,10 @@ def _stage(work: Work, argument: str, value: Any) -> None:
 
 def _packing(work: Work, argument: str, value: Any) -> None:
     """Plain packing there lets rows of one pack see each other; neat packing does not, and wins over plain."""
-    if not _is_on(value):
-        is_packed = _is_on(work.arguments.get("packing")) or _is_on(work.arguments.get("neat_packing"))
+    if not is_on(value):
+        is_packed = is_on(work.arguments.get("packing")) or is_on(work.arguments.get("neat_packing"))
         return work.leave(argument, "off") if is_packed else work.put(argument, "data.packing", "none")
-    is_neat = _is_on(work.arguments.get("neat_packing"))
+    is_neat = is_on(work.arguments.get("neat_packing"))
     return work.put(argument, "data.packing", "separate" if is_neat else "continuous")
 
 
@@ -165,7 +107,7 @@ def _rope_scaling(work: Work, argument: str, value: Any) -> None:
 
 def _trackers(work: Work, argument: str, value: Any) -> None:
     names = () if value in OFF or value == ["none"] else value
-    also = ("swanlab",) if _is_on(work.arguments.get("use_swanlab")) else ()
+    also = ("swanlab",) if is_on(work.arguments.get("use_swanlab")) else ()
     if isinstance(names, str):
         names = [name.strip() for name in names.split(",")]
     known = setting_by_key()["output.trackers"].facts.choices
@@ -176,9 +118,9 @@ def _trackers(work: Work, argument: str, value: Any) -> None:
 
 def _swanlab(work: Work, argument: str, value: Any) -> None:
     is_told = "report_to" in work.arguments  # then that one carries it
-    if _is_on(value) and not is_told:
+    if is_on(value) and not is_told:
         return work.put(argument, "output.trackers", ("swanlab",))
-    return work.leave(argument, "own_way" if _is_on(value) else "off")
+    return work.leave(argument, "own_way" if is_on(value) else "off")
 
 
 def _layers_modules(work: Work, argument: str, value: Any) -> None:
@@ -198,28 +140,29 @@ def _alpha(work: Work, argument: str, value: Any) -> None:
 
 
 def _pissa(work: Work, argument: str, value: Any) -> None:
-    work.put(argument, "lora.initialisation", "pissa") if _is_on(value) else work.leave(argument, "off")
+    work.put(argument, "lora.initialisation", "pissa") if is_on(value) else work.leave(argument, "off")
 
 
 def _optimizer(work: Work, argument: str, value: Any) -> None:
     """Unless a switch of its own chooses another one."""
-    is_overruled = any(_is_on(work.arguments.get(switch)) for switch in SWITCHED_OPTIMIZERS)
-    if is_overruled or str(value) not in OPTIMIZERS:
+    is_overruled = any(is_on(work.arguments.get(switch)) for switch in SWITCHED_OPTIMIZERS)
+    name = SAME_OPTIMIZERS.get(str(value), str(value))
+    if is_overruled or name not in OPTIMIZERS:
         return work.leave(argument, "overruled" if is_overruled else "value")
-    return work.put(argument, "optim.optimizer", value)
+    return work.put(argument, "optim.optimizer", name)
 
 
 def _switched_optimizer(work: Work, argument: str, value: Any) -> None:
-    if not _is_on(value):
+    if not is_on(value):
         return work.leave(argument, "off")
     name = SWITCHED_OPTIMIZERS[argument]
-    is_layerwise = _is_on(work.arguments.get(f"{argument.removeprefix('use_')}_layerwise"))
+    is_layerwise = is_on(work.arguments.get(f"{argument.removeprefix('use_')}_layerwise"))
     return work.put(argument, "optim.optimizer", f"{name}_layerwise" if is_layerwise else name)
 
 
 def _layerwise(work: Work, argument: str, value: Any) -> None:
     switch = f"use_{argument.removesuffix('_layerwise')}"
-    if not _is_on(value) or not _is_on(work.arguments.get(switch)):
+    if not is_on(value) or not is_on(work.arguments.get(switch)):
         return work.leave(argument, "off")
     return work.put(argument, "optim.optimizer", f"{SWITCHED_OPTIMIZERS[switch]}_layerwise")
 
@@ -254,7 +197,7 @@ def _warmup_steps(work: Work, argument: str, value: Any) -> None:
 
 
 def _no_checkpointing(work: Work, argument: str, value: Any) -> None:
-    work.put(argument, "schedule.gradient_checkpointing", not _is_on(value))
+    work.put(argument, "schedule.gradient_checkpointing", not is_on(value))
 
 
 def _output_name(work: Work, argument: str, value: Any) -> None:
@@ -272,8 +215,10 @@ def _when(work: Work, argument: str, value: Any) -> None:
     return work.leave(argument, "own_way" if value == "steps" else "off" if value in ("no", *OFF) else "none")
 
 
-def _is_on(value: Any) -> bool:
-    return value is True or str(value).strip().lower() in ("true", "1", "yes", "on")
+def _project(work: Work, argument: str, value: Any) -> None:
+    """What stands in the fields unasked names no project."""
+    is_unasked = value in OFF or value == {"project": "huggingface", "swanlab_project": "llamafactory"}[argument]
+    work.leave(argument, "off") if is_unasked else work.put(argument, "output.tracker_project", value)
 
 
 CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
@@ -292,6 +237,9 @@ CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
     "train_on_prompt": _train_on,
     "mask_history": _train_on,
     "stage": _stage,
+    **TUNING_CONVERTERS,
+    "project": _project,
+    "swanlab_project": _project,
     "packing": _packing,
     "neat_packing": _packing,
     "rope_scaling": _rope_scaling,

@@ -8,6 +8,7 @@ import torch
 
 from tsft.config.run_config import RunConfig
 from tsft.engine.estimate import Sizes
+from tsft.engine.tried_layer import TriedLayer
 from tsft.run.board import read_events
 from tsft.run.events import StepLogged
 from tsft.store.record import Record
@@ -17,6 +18,10 @@ RUNS_LOOKED_AT = 5
 EFFICIENCY = 0.4
 _MEASURED_ROWS = 512
 _MEASURED_SECONDS = 0.15
+# A layer of this many weights is small enough to be tried out (an 8 B model's has 220 M); larger ones are reckoned.
+_TRIED_WEIGHTS = 32_000_000
+_TRIED_TOKENS = 4096
+_TRIED_SECONDS = 0.3
 
 
 def recorded_speed(config: RunConfig, record: Record) -> float | None:
@@ -34,8 +39,48 @@ def recorded_speed(config: RunConfig, record: Record) -> float | None:
     return None
 
 
-def guessed_speed(sizes: Sizes, config: RunConfig, *, is_half: bool) -> float:
-    """Tokens a second from arithmetic: two operations a weight forward, two for inputs and two for trained weights."""
+def guessed_speed(sizes: Sizes, config: RunConfig, tokens_a_row: int, *, is_half: bool) -> float:
+    """Tokens a second: from trying one layer of this shape out, or reckoned from its matrices where it is large."""
+    layer = sizes.hidden * (2 * sizes.query + 2 * sizes.key + 3 * sizes.forward)
+    if layer <= _TRIED_WEIGHTS and sizes.layers:
+        return _tried_speed(sizes, config, tokens_a_row, is_half)
+    return _reckoned_speed(sizes, config, is_half)
+
+
+def _tried_speed(sizes: Sizes, config: RunConfig, tokens_a_row: int, is_half: bool) -> float:
+    """All layers at the speed of one like them, forward and backward, and once more forward with checkpointing."""
+    tokens = max(16, min(tokens_a_row, _TRIED_TOKENS))
+    rows = max(1, min(config.schedule.batch_size, _TRIED_TOKENS // tokens))
+    layer = TriedLayer(sizes, trains_weights=2 * sizes.trained > sizes.parameters)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    layer.to(device)
+    kind = torch.bfloat16 if is_half else torch.float32
+    forward, backward, rounds, began_at = 0.0, 0.0, 0, time.perf_counter()
+    while rounds < 2 or time.perf_counter() - began_at < _TRIED_SECONDS:
+        given = torch.randn(rows, tokens, sizes.hidden, device=device, requires_grad=True)
+        marks = [time.perf_counter()]
+        with torch.autocast(device, dtype=kind, enabled=is_half):
+            result = layer(given)
+        _wait(device)
+        marks.append(time.perf_counter())
+        result.float().sum().backward()
+        _wait(device)
+        marks.append(time.perf_counter())
+        rounds += 1
+        if rounds > 1:  # the first warms up
+            forward, backward = forward + marks[1] - marks[0], backward + marks[2] - marks[1]
+    if config.schedule.gradient_checkpointing:
+        backward += forward
+    return rows * tokens * (rounds - 1) / ((forward + backward) * sizes.layers)
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _reckoned_speed(sizes: Sizes, config: RunConfig, is_half: bool) -> float:
+    """Two operations a weight forward, two for inputs and two for trained weights."""
     matrices = max(1, sizes.parameters - sizes.vocabulary * sizes.hidden)
     passes = 3 if config.schedule.gradient_checkpointing else 2
     operations = 2 * (passes * matrices + min(sizes.trained, matrices))

@@ -186,7 +186,8 @@ def _time(
     """items: training rows, or packs of them."""
     speed, basis = recorded_speed(config, record), "record"
     if speed is None:
-        speed, basis = guessed_speed(known.sizes, config, is_half=precision.is_mixed), "guess"
+        tokens_a_row = round(data.report.train_tokens / max(1, items))
+        speed, basis = guessed_speed(known.sizes, config, tokens_a_row, is_half=precision.is_mixed), "guess"
     items_a_step = min(items, config.schedule.batch_size * config.schedule.gradient_accumulation)
     seconds = items_a_step * data.report.train_tokens / items / speed
     return TimeEstimate(seconds * steps, seconds, basis)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tsft.config.codec import FORMAT, from_json, readable_part, to_json
-from tsft.config.llamafactory_values import Leftover, Mapped
+from tsft.config.llamafactory_work import Leftover, Mapped
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem, UserError, message
 from tsft.resources import resource_folder

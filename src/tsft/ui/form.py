@@ -45,9 +45,10 @@ class Form:
         """Whether `place_rest` created the control of a setting for these sections."""
         return key in self._rest.get(sections, ())
 
-    def is_rest_active(self, sections: Sequence[str], config: RunConfig) -> bool:
-        """Whether anything that `place_rest` created for these sections has a meaning in a config."""
-        return any(is_active(config, setting_by_key()[key]) for key in self._rest.get(sections, ()))
+    def is_rest_active(self, sections: Sequence[str], config: RunConfig, is_advanced: bool) -> bool:
+        """Whether anything of this kind that `place_rest` created for these sections has a meaning in a config."""
+        found = (setting_by_key()[key] for key in self._rest.get(sections, ()))
+        return any(is_active(config, each) for each in found if each.facts.is_advanced == is_advanced)
 
     def _unplaced(self, sections: Sequence[str], is_advanced: bool) -> list[Setting]:
         found = [each for each in settings() if each.section in sections and each.key not in self._made]

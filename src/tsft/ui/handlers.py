@@ -14,11 +14,13 @@ from tsft.errors import Problem, UserError
 from tsft.i18n import translate
 from tsft.ui import monitor
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices
+from tsft.ui.folds import SIMPLE, fold_updates
 from tsft.ui.live import IDLE_SECONDS, View
+from tsft.ui.mode_box import differs_html
 from tsft.ui.parts import Parts
 from tsft.ui.presets import refuse_waiting
 from tsft.ui.top_bar import fetch_update, offered, path_of, result_choices
-from tsft.ui.train_tab import NO_ERRORS, fold_updates, problems_html, remaining_problems, start_run
+from tsft.ui.train_tab import NO_ERRORS, problems_html, remaining_problems, start_run
 from tsft.ui.widgets import shown
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,9 @@ class Handlers:
         self._form = parts.form
         self._live = parts.live
 
-    def load(self, language: str, remembered: Any, page: str) -> Mapping[Any, Any]:
+    def load(
+        self, language: str, remembered: Any, page: str, mode: str = SIMPLE, loaded: str | None = ""
+    ) -> Mapping[Any, Any]:
         """Everything a fresh page shows: words, the remembered or first settings, and the run in progress."""
         self._live.seen(page)
         form = self._form
@@ -42,6 +46,7 @@ class Handlers:
             form_updates = form.restored(remembered)
         else:
             form_updates = form.updates(self._first_config())
+            loaded = self._context.first_preset
         updates: dict[Any, dict[str, Any]] = {
             each: dict(words) for each, words in self._words.properties(language).items()
         }
@@ -51,11 +56,15 @@ class Handlers:
         for key in DATASET_KEYS:
             updates[form.widget(key)]["choices"] = dataset_choices(self._context, values["data.folder"])
         config = form.chosen([values[key] for key in form.controlling()])
-        for fold, update in zip(self._parts.train.folds.values(), fold_updates(form, config), strict=True):
+        folds, modes = self._parts.train.folds, self._parts.train.modes
+        for fold, update in zip(folds.values(), fold_updates(form, folds, config, mode), strict=True):
             updates[fold].update(_properties(update))
+        updates[modes.mode]["value"] = mode
         updates[self._parts.top.language]["value"] = language
         result: dict[Any, Any] = {each: gr.update(**properties) for each, properties in updates.items()}
         result[self._parts.words_feed] = words_feed_html(language)
+        result[self._parts.train.presets.loaded] = loaded
+        result[modes.differs] = differs_html(form, self._context, list(values.values()), loaded, mode, language)
         result[self._parts.top.path] = gr.update(
             **updates[self._parts.top.path], value=path_of(values["model.name"], values["model.hub"])
         )
@@ -175,16 +184,24 @@ class Handlers:
         fields = {each.field for each in problems}
         return [*kept, *(each for each in wrong if each.field in fields and each not in kept)]
 
-    def show_and_hide(self, *values: Any) -> list[Any]:
+    def show_and_hide(self, mode: str, *values: Any) -> list[Any]:
         config = self._form.chosen(values)
-        return [*self._form.visibilities(config), *fold_updates(self._form, config)]
+        return [*self._form.visibilities(config), *fold_updates(self._form, self._parts.train.folds, config, mode)]
 
-    def config_updates(self, config: RunConfig, language: str) -> list[Any]:
+    def change_mode(self, mode: str, loaded: str | None, language: str, *values: Any) -> list[Any]:
+        """Updates for what the browser keeps, the line of differences, and the folds."""
+        chosen = dict(zip(self._form.keys, values, strict=True))
+        config = self._form.chosen([chosen[key] for key in self._form.controlling()])
+        differs = differs_html(self._form, self._context, values, loaded, mode, language)
+        return [mode, differs, *fold_updates(self._form, self._parts.train.folds, config, mode)]
+
+    def config_updates(self, config: RunConfig, language: str, mode: str) -> list[Any]:
         """Updates for `_config_outputs`."""
         remembered = {key: shown(setting_by_key()[key], value_of(config, key)) for key in self._form.keys}
         path = path_of(config.model.name, config.model.hub)
         fetch = fetch_update(config.model.name, config.model.hub, self._context, language)
-        return [path, fetch, "", NO_ERRORS, [], remembered, *fold_updates(self._form, config)]
+        folds = fold_updates(self._form, self._parts.train.folds, config, mode)
+        return [path, fetch, "", NO_ERRORS, [], remembered, *folds]
 
     def name_from_path(self, path: str, name: str, hub: str, language: str) -> list[Any]:
         """Updates for path, name and fetch button: what is typed as a path becomes the model.

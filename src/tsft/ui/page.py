@@ -8,9 +8,11 @@ from tsft.config.schema import setting_by_key
 from tsft.ui.context import PageContext
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
 from tsft.ui.events import PRIVATE
+from tsft.ui.folds import SIMPLE
 from tsft.ui.form import Form
 from tsft.ui.handlers import Handlers, words_feed_html
 from tsft.ui.live import IDLE_SECONDS, Live
+from tsft.ui.mode_box import differs_html, wire_mode_box
 from tsft.ui.parts import Parts
 from tsft.ui.preset_box import wire_preset_box
 from tsft.ui.presets import wire_presets
@@ -54,14 +56,17 @@ class Page:
     def _wire_load(self, blocks: gr.Blocks) -> None:
         outputs = self.parts.load_outputs
 
-        def load(remembered: Any, request: gr.Request) -> list[Any]:
-            updates = self.handlers.load(language_of(request), remembered, str(request.session_hash))
+        def load(remembered: Any, mode: str, loaded: str, request: gr.Request) -> list[Any]:
+            page = str(request.session_hash)
+            updates = self.handlers.load(language_of(request), remembered, page, mode or SIMPLE, loaded)
             return [updates[each] for each in outputs]
 
         def leave(request: gr.Request) -> None:
             self.parts.live.left(str(request.session_hash))
 
-        blocks.load(load, [self.parts.remembered], outputs, **PRIVATE)
+        train = self.parts.train
+        kept = [self.parts.remembered, train.modes.kept, train.presets.loaded]
+        blocks.load(load, kept, outputs, **PRIVATE)
         blocks.unload(leave)
 
     def _wire_run(self) -> None:
@@ -85,20 +90,30 @@ class Page:
 
     def _wire_form(self) -> None:
         parts, handlers, form, train = self.parts, self.handlers, self.parts.form, self.parts.train
-        language = parts.top.language
+        language, mode = parts.top.language, train.modes.mode
+        told = [mode, train.presets.loaded, language]
         controlling = [form.widget(key) for key in form.controlling()]
         followers = [*(form.widget(key) for key in form.dependent()), *train.folds.values()]
-        gr.on([each.change for each in controlling], handlers.show_and_hide, controlling, followers, **PRIVATE)
+        gr.on([each.change for each in controlling], handlers.show_and_hide, [mode, *controlling], followers, **PRIVATE)
+
+        def edited(chosen: str, loaded: str, language: str, problems: Any, before: Any, *values: Any) -> list[Any]:
+            differs = differs_html(form, self.context, values, loaded, chosen, language)
+            return [*handlers.edited(language, problems, before, *values), differs]
+
         gr.on(
             [each.change for each in form.widgets],
-            handlers.edited,
-            [language, parts.problems, parts.remembered, *form.widgets],
-            [train.refusal, train.errors, parts.problems, parts.remembered],
+            edited,
+            [*told, parts.problems, parts.remembered, *form.widgets],
+            [train.refusal, train.errors, parts.problems, parts.remembered, train.modes.differs],
             trigger_mode="always_last",
             **PRIVATE,
         )
         wire_dataset_box(train.datasets, form, self.context, language)
-        wire_presets(train.presets, form, self.context, language, parts.config_outputs, handlers.config_updates)
+        outputs, updates = parts.config_outputs, handlers.config_updates
+        wire_presets(train.presets, form, self.context, language, outputs, updates, mode)
+        changed = [train.modes.kept, train.modes.differs, *train.folds.values()]
+        mode.input(handlers.change_mode, [*told, *form.widgets], changed, **PRIVATE)
+        wire_mode_box(train.modes, form, self.context, train.presets.loaded, parts.top)
         wire_preset_box(train.preset_box, train.presets, self.context, language)
         wire_preview(train.preview, form, self.context, language)
         wire_readiness(train.readiness, form, self.context, language)
@@ -106,7 +121,17 @@ class Page:
     def _wire_language(self) -> None:
         parts, tab, language = self.parts, self.parts.runs, self.parts.top.language
         inputs = [language, parts.problems, *parts.model]
-        relabelled = language.input(self.handlers.relabel, inputs, parts.relabel_outputs, js=SET_LANGUAGE, **PRIVATE)
+        modes, form, loaded = parts.train.modes, parts.form, parts.train.presets.loaded
+
+        def relabel(
+            chosen: str, problems: Any, model: str, hub: str, mode: str, loaded: str, *values: Any
+        ) -> list[Any]:
+            differs = differs_html(form, self.context, values, loaded, mode, chosen)
+            return [*self.handlers.relabel(chosen, problems, model, hub), differs]
+
+        inputs += [modes.mode, loaded, *form.widgets]
+        outputs = [*parts.relabel_outputs, modes.differs]
+        relabelled = language.input(relabel, inputs, outputs, js=SET_LANGUAGE, **PRIVATE)
 
         def runs_again(chosen: str, chosen_language: str) -> list[Any]:
             return refreshed(self.context, chosen, chosen_language)

@@ -56,8 +56,10 @@ class Parts:
     @property
     def load_outputs(self) -> list[Any]:
         """Everything that a fresh page is sent, each component once."""
+        train = self.train
         worded = [*self.words.components, *self.form.widgets, self.words_feed, self.top.language, self.top.path]
-        return list(dict.fromkeys([*worded, *self.train.folds.values(), *self.live_outputs, self.timer, self.seen]))
+        worded += [train.modes.mode, train.modes.differs, train.presets.loaded]
+        return list(dict.fromkeys([*worded, *train.folds.values(), *self.live_outputs, self.timer, self.seen]))
 
     @property
     def relabel_outputs(self) -> list[Any]:

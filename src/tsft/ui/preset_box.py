@@ -71,13 +71,14 @@ def wire_preset_box(box: PresetBox, row: PresetRow, context: PageContext, langua
     def describe(name: str | None, chosen_language: str) -> tuple[str, str]:
         return about_html(context, name or "", chosen_language), ""
 
-    def rename(name: str | None, new_name: str, chosen_language: str) -> list[Any]:
+    def rename(name: str | None, new_name: str, loaded: str | None, chosen_language: str) -> list[Any]:
         try:
             renamed = context.preset_actions.rename(name or "", new_name or "")
         except UserError as error:
-            return [monitor.said(say_all(chosen_language, error), is_bad=True), gr.skip()]
+            return [monitor.said(say_all(chosen_language, error), is_bad=True), gr.skip(), gr.skip()]
         done = translate(chosen_language, "page.preset.renamed", name=name, new_name=renamed)
-        return [monitor.said(done), _names(context, chosen_language, renamed)]
+        now_loaded = renamed if loaded == name else gr.skip()
+        return [monitor.said(done), _names(context, chosen_language, renamed), now_loaded]
 
     def delete(name: str | None, armed: str, chosen_language: str) -> list[Any]:
         if not name or armed != name:
@@ -106,7 +107,8 @@ def wire_preset_box(box: PresetBox, row: PresetRow, context: PageContext, langua
         return [html, _names(context, chosen_language, imported.preset.name)]
 
     row.name.change(describe, [row.name, language], [box.about, box.armed], **PRIVATE)
-    box.rename.click(rename, [row.name, box.new_name, language], [row.said, row.name], **PRIVATE)
+    renaming = [row.name, box.new_name, row.loaded, language]
+    box.rename.click(rename, renaming, [row.said, row.name, row.loaded], **PRIVATE)
     box.delete.click(delete, [row.name, box.armed, language], [row.said, row.name, box.armed], **PRIVATE)
     exported = box.export.click(export, [row.name, language], [row.said, box.feed], **PRIVATE)
     exported.then(None, box.feed, js=DOWNLOAD, **PRIVATE)

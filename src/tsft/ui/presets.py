@@ -61,49 +61,52 @@ def wire_presets(
     context: PageContext,
     language: Any,
     more_outputs: Sequence[Any],
-    more_updates: Callable[[RunConfig, str], list[Any]],
+    more_updates: Callable[[RunConfig, str, str], list[Any]],
+    mode: Any,
 ) -> None:
-    """`more_updates(config, language)`: what else follows a config, for `more_outputs` (path, old errors)."""
+    """`more_updates(config, language, mode)`: what else follows a config, for `more_outputs` (path, old errors)."""
 
     outputs = [row.said, row.rest, row.loaded, *form.widgets, *more_outputs]
 
-    def put_in(name: str, config: RunConfig, language: str) -> list[Any]:
+    def put_in(name: str, config: RunConfig, language: str, mode: str) -> list[Any]:
         waits_for = next((each.waits_for for each in context.presets() if each.name == name), None)
-        done = translate(language, "page.preset.loaded", name=_title(context, name, language))
+        done = translate(language, "page.preset.loaded", name=title_of(context, name, language))
         sentence = f"{done} {say(language, waits_for)}" if waits_for is not None else done
         hidden = gr.update(visible=False)
         controls = controls_of(form, context, config)
-        return [monitor.said(sentence), hidden, name, *controls, *more_updates(config, language)]
+        return [monitor.said(sentence), hidden, name, *controls, *more_updates(config, language, mode)]
 
-    def load(name: str, chosen_language: str) -> list[Any]:
+    def load(name: str, chosen_language: str, chosen_mode: str) -> list[Any]:
         try:
-            return put_in(name, context.load_preset(name or ""), chosen_language)
+            return put_in(name, context.load_preset(name or ""), chosen_language, chosen_mode)
         except UserError as error:
             sentence = monitor.said(_all_named(error, chosen_language), is_bad=True)
             # Single settings that are unknown or wrong: the rest is there for the asking.
             has_rest = all(each.field for each in error.problems)
             return [sentence, gr.update(visible=has_rest), *(gr.skip() for _ in outputs[2:])]
 
-    def load_rest(name: str, chosen_language: str) -> list[Any]:
+    def load_rest(name: str, chosen_language: str, chosen_mode: str) -> list[Any]:
         try:
-            return put_in(name, context.preset_actions.readable(name or "")[0], chosen_language)
+            return put_in(name, context.preset_actions.readable(name or "")[0], chosen_language, chosen_mode)
         except UserError as error:
             sentence = monitor.said(_all_named(error, chosen_language), is_bad=True)
             return [sentence, gr.update(visible=False), *(gr.skip() for _ in outputs[2:])]
 
-    def save(name: str, chosen_language: str, *values: Any) -> tuple[str, Any]:
+    def save(name: str, loaded: str | None, chosen_language: str, *values: Any) -> tuple[str, Any, Any]:
         try:
             saved = context.save_preset(name or "", form.config(values))
         except UserError as error:
-            return monitor.said(say_all(chosen_language, error), is_bad=True), gr.skip()
+            return monitor.said(say_all(chosen_language, error), is_bad=True), gr.skip(), gr.skip()
         choices = preset_words(context, chosen_language)["choices"]
         done = translate(chosen_language, "page.preset.saved", name=saved)
-        return monitor.said(done), gr.update(choices=choices, value=saved)
+        # What waits for something may not be started under another name either.
+        now_loaded = gr.skip() if refuse_waiting(context, loaded) else saved
+        return monitor.said(done), gr.update(choices=choices, value=saved), now_loaded
 
-    row.load.click(load, [row.name, language], outputs, **PRIVATE)
-    row.rest.click(load_rest, [row.name, language], outputs, **PRIVATE)
+    row.load.click(load, [row.name, language, mode], outputs, **PRIVATE)
+    row.rest.click(load_rest, [row.name, language, mode], outputs, **PRIVATE)
     row.name.change(lambda: gr.update(visible=False), None, row.rest, **PRIVATE)
-    row.save.click(save, [row.name, language, *form.widgets], [row.said, row.name], **PRIVATE)
+    row.save.click(save, [row.name, row.loaded, language, *form.widgets], [row.said, row.name, row.loaded], **PRIVATE)
 
 
 def controls_of(form: Form, context: PageContext, config: RunConfig) -> list[Any]:
@@ -131,7 +134,8 @@ def preset_words(context: PageContext, language: str) -> dict[str, Any]:
     }
 
 
-def _title(context: PageContext, name: str, language: str) -> str:
+def title_of(context: PageContext, name: str, language: str) -> str:
+    """A preset as the list calls it."""
     return next((label for label, value in preset_words(context, language)["choices"] if value == name), name)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from tsft.config.run_config import RunConfig
-from tsft.config.schema import Setting, flatten, is_active, setting_by_key
+from tsft.config.schema import flatten, is_active, setting_by_key
 from tsft.errors import UserError
 from tsft.i18n import say, say_all, translate
 from tsft.run.state import RunState
@@ -19,7 +19,7 @@ from tsft.ui.charts import chart_payload
 from tsft.ui.context import CheckpointRow, PageContext, RunRow
 from tsft.ui.events import PRIVATE
 from tsft.ui.readings import moment, plain, size
-from tsft.ui.widgets import shown
+from tsft.ui.widgets import value_words
 from tsft.ui.words import Words
 
 COLUMNS = ("name", "status", "model", "data", "steps", "loss", "validation_loss", "started", "size")
@@ -222,7 +222,7 @@ def _settings(config: RunConfig, language: str) -> str:
         setting = setting_by_key()[key]
         if not is_active(config, setting):
             continue
-        fact = (escape(translate(language, setting.label_key)), escape(_plain_value(setting, value, language)))
+        fact = (escape(translate(language, setting.label_key)), escape(value_words(setting, value, language)))
         (rest if value == setting.default else changed).append(fact)
     title, more = (
         escape(translate(language, f"page.runs.{name}")) for name in ("settings_changed", "settings_default")
@@ -230,13 +230,3 @@ def _settings(config: RunConfig, language: str) -> str:
     return (
         f'<p class="facts-title">{title}</p>{_facts(changed)}<details><summary>{more}</summary>{_facts(rest)}</details>'
     )
-
-
-def _plain_value(setting: Setting, value: Any, language: str) -> str:
-    if setting.facts.choices:
-        chosen = value if setting.is_list else (value,)
-        return ", ".join(translate(language, setting.choice_key(str(each))) for each in chosen)
-    if setting.kind is bool:
-        return translate(language, "page.yes" if value else "page.no")
-    text = shown(setting, value)
-    return ", ".join(text) if isinstance(text, list) else str(text)

@@ -9,14 +9,15 @@ from typing import Any
 import gradio as gr
 
 from tsft.config.check import check
-from tsft.config.run_config import RunConfig
-from tsft.config.schema import section_names, setting_by_key
+from tsft.config.schema import setting_by_key
 from tsft.errors import Problem, UserError
 from tsft.i18n import say, translate
 from tsft.ui import monitor
 from tsft.ui.context import PageContext
 from tsft.ui.dataset_box import DatasetBox, place_dataset_box
+from tsft.ui.folds import FOLDS, folds_around
 from tsft.ui.form import Form, sentences_by_field
+from tsft.ui.mode_box import ModeBox, place_mode_box
 from tsft.ui.preset_box import PresetBox, place_preset_box
 from tsft.ui.presets import PresetRow, place_presets
 from tsft.ui.preview_box import PreviewBox, place_preview
@@ -24,25 +25,19 @@ from tsft.ui.readiness import ReadinessBox, place_readiness
 from tsft.ui.widgets import element_id
 from tsft.ui.words import Words
 
-# Sections of the folds below the basic settings, in order; a fold shows only while one of its settings has a meaning.
-_COMBINED = (("tuning", ("tuning",)), ("encoder", ("encoder",)), ("schedule", ("schedule", "optim")))
-_LAST = (("data", ("data",)), ("output", ("output",)), ("model", ("model",)))
-_NAMED = {section for _, sections in (*_COMBINED, *_LAST) for section in sections}
-# A section that is not named here has a fold of its own, so that a new one needs no line in this file.
-_OWN = tuple((name, (name,)) for name in section_names() if name not in _NAMED)
-FOLDS: tuple[tuple[str, tuple[str, ...]], ...] = (*_OWN, *_COMBINED, *_LAST)
 NO_ERRORS = '<div data-errors="{}"></div>'
 
 
 @dataclass(frozen=True)
 class TrainTab:
-    """What other parts of the page need of the tab."""
+    """What other parts of the page need of the tab. folds: by name, and whether it is the one for advanced settings."""
 
     presets: PresetRow
     preset_box: PresetBox
+    modes: ModeBox
     preview: PreviewBox
     datasets: DatasetBox
-    folds: dict[str, Any]
+    folds: dict[tuple[str, bool], Any]
     start: Any
     stop: Any
     readiness: ReadinessBox
@@ -61,6 +56,7 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
         with gr.Column(scale=5, elem_id="settings", min_width=320):
             presets = place_presets(words, context)
             preset_box = place_preset_box(words, context)
+            modes = place_mode_box(words)
             datasets = _place_basics(form, words)
             folds = _place_folds(form, words)
             preview = place_preview(words)
@@ -82,6 +78,7 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
     return TrainTab(
         presets,
         preset_box,
+        modes,
         preview,
         datasets,
         folds,
@@ -111,22 +108,17 @@ def _place_basics(form: Form, words: Words) -> DatasetBox:
     return box
 
 
-def _place_folds(form: Form, words: Words) -> dict[str, Any]:
-    folds: dict[str, Any] = {}
+def _place_folds(form: Form, words: Words) -> dict[tuple[str, bool], Any]:
+    folds: dict[tuple[str, bool], Any] = {}
     for name, sections in FOLDS:
         with gr.Accordion(open=False, elem_classes=["fold"], elem_id=f"fold-{name}") as fold:
             form.place_rest(sections, is_advanced=False)
             if form.has_rest(sections, is_advanced=True):
                 with gr.Accordion(open=False, elem_classes=["fold"], elem_id=f"more-{name}") as more:
                     form.place_rest(sections, is_advanced=True)
-                words.add(more, label="page.more")
-        folds[name] = words.add(fold, label=f"section.{name}")
+                folds[name, True] = words.add(more, label="page.more")
+        folds[name, False] = words.add(fold, label=f"section.{name}")
     return folds
-
-
-def fold_updates(form: Form, config: RunConfig) -> list[Any]:
-    """Which folds show for a config, in the order of FOLDS."""
-    return [gr.update(visible=form.is_rest_active(sections, config)) for _, sections in FOLDS]
 
 
 def errors_html(form: Form, problems: Sequence[Problem], language: str) -> str:
@@ -137,20 +129,12 @@ def errors_html(form: Form, problems: Sequence[Problem], language: str) -> str:
     texts = {
         element_id(key): {
             "text": " ".join(say(language, each) for each in found),
-            "folds": _folds_around(form, key),
+            "folds": folds_around(form, key),
         }
         for key, found in sentences_by_field(problems).items()
         if key in form.keys
     }
     return f'<div data-errors="{escape(json.dumps(texts, ensure_ascii=False))}"></div>'
-
-
-def _folds_around(form: Form, key: str) -> list[str]:
-    """The element ids of the folds a setting lies in, the outermost first."""
-    name = next((name for name, sections in FOLDS if form.is_among_rest(sections, key)), None)
-    if name is None:
-        return []
-    return [f"fold-{name}", f"more-{name}"] if setting_by_key()[key].facts.is_advanced else [f"fold-{name}"]
 
 
 def field_labels(language: str) -> dict[str, str]:

@@ -66,6 +66,17 @@ def plain_number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
+def value_words(setting: Setting, value: Any, language: str) -> str:
+    """A value as a person reads it: choices and switches in words, lists with commas."""
+    if setting.facts.choices:
+        chosen = value if setting.is_list else (value,)
+        return ", ".join(translate(language, setting.choice_key(str(each))) for each in chosen)
+    if setting.kind is bool:
+        return translate(language, "page.yes" if value else "page.no")
+    text = shown(setting, value)
+    return ", ".join(text) if isinstance(text, list) else str(text)
+
+
 def words_of(setting: Setting, language: str) -> dict[str, Any]:
     """Label (with its unit, where the label does not say it), help, and translated choices."""
     label = translate(language, setting.label_key)

@@ -75,9 +75,12 @@
     }
   };
 
+  // A fold of advanced settings is not in the page in simple mode.
   const openFold = (id) => {
     const button = document.querySelector(`#${id} > button.label-wrap`);
     if (button && !button.classList.contains("open")) button.click();
+    const advanced = document.querySelector('#mode input[value="advanced"]');
+    if (!button && id.startsWith("more-") && advanced && !advanced.checked) advanced.click();
   };
 
   const openAround = (element) => {
@@ -89,13 +92,34 @@
   document.addEventListener("click", (event) => {
     const way = event.target.closest && event.target.closest(".to-field");
     if (!way) return;
-    const field = document.getElementById(way.dataset.field);
+    goal = { id: way.dataset.field, folds: (way.dataset.folds || "").split(" ").filter(Boolean) };
+    reachGoal();
+  });
+
+  // The field that a person wants to see; folds around it open one after another.
+  let goal = null;
+  const reachGoal = () => {
+    if (!goal) return;
+    goal.folds.forEach(openFold);
+    const field = document.getElementById(goal.id);
     if (!field) return;
+    goal = null;
     openAround(field);
     field.scrollIntoView({ block: "center", behavior: "smooth" });
     const input = field.querySelector("input, textarea, select");
     if (input) input.focus({ preventScroll: true });
+  };
+
+  // The list of settings that differ is made anew at every change, and stays open meanwhile.
+  let showsDiffering = false;
+  document.addEventListener("click", (event) => {
+    const summary = event.target.closest && event.target.closest("#differs summary");
+    if (summary) showsDiffering = !summary.parentElement.open;
   });
+  const keepListOpen = () => {
+    const list = document.querySelector("#differs details");
+    if (list && list.open !== showsDiffering) list.open = showsDiffering;
+  };
 
   const applyClocks = () => {
     const now = (Date.now() + tsft.clockOffset) / 1000;
@@ -108,7 +132,7 @@
     });
   };
 
-  tsft.sweepers.push(applyWords, applyErrors, applyClocks);
+  tsft.sweepers.push(applyWords, applyErrors, applyClocks, reachGoal, keepListOpen);
   let isWaiting = false;
   const sweep = () => {
     isWaiting = false;

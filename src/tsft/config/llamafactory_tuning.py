@@ -1,0 +1,80 @@
+"""LLaMA-Factory's switches for what trains and what the model gains; some choose a way of tuning by themselves."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tsft.config.llamafactory_names import OF_PICTURES
+from tsft.config.llamafactory_work import Work, is_on
+
+
+def _method(work: Work, argument: str, value: Any) -> None:
+    """Unless a switch of its own chooses another one."""
+    if _has_new_blocks(work) or is_on(work.arguments.get("freeze_language_model")):
+        return work.leave(argument, "overruled_method")
+    return work.put(argument, "tuning.method", value)
+
+
+def _new_blocks(work: Work, argument: str, value: Any) -> None:
+    """LLaMA Pro there trains the blocks that a script has added before; here the run adds as many."""
+    if not is_on(value):
+        return work.leave(argument, "off")
+    if not _has_new_blocks(work):
+        return work.leave(argument, "llama_pro")
+    work.put(argument, "tuning.method", "llama_pro")
+    if "freeze_trainable_layers" not in work.arguments:
+        work.put(argument, "tuning.new_blocks", 2)  # what LLaMA-Factory takes then
+    return None
+
+
+def _trained_layers(work: Work, argument: str, value: Any) -> None:
+    if value is None:
+        return work.leave(argument, "off")
+    if not _has_new_blocks(work):
+        return work.put(argument, "tuning.freeze_layers", value)
+    count = work.number(argument)
+    return work.put(argument, "tuning.new_blocks", value) if count and count > 0 else work.leave(argument, "value")
+
+
+def _language_model(work: Work, argument: str, value: Any) -> None:
+    work.put(argument, "tuning.method", "encoder") if is_on(value) else work.leave(argument, "off")
+
+
+def _of_pictures(work: Work, argument: str, value: Any) -> None:
+    work.leave(argument, "pictures" if value else "off")
+
+
+def _has_new_blocks(work: Work) -> bool:
+    return is_on(work.arguments.get("use_llama_pro")) and work.arguments.get("finetuning_type") == "freeze"
+
+
+def _tokens(work: Work, argument: str, value: Any) -> None:
+    """New tokens make the vocabulary larger there, whatever is said of it; special ones are not told apart here."""
+    names = ("add_tokens", "add_special_tokens")
+    lists = [_listed(work.arguments.get(name)) for name in names]
+    if not _listed(value):
+        return work.leave(argument, "off")
+    work.put(argument, "model.resize_vocabulary", True)
+    return work.put(argument, "model.new_tokens", list(dict.fromkeys(lists[0] + lists[1])))
+
+
+def _resize(work: Work, argument: str, value: Any) -> None:
+    adds = any(_listed(work.arguments.get(name)) for name in ("add_tokens", "add_special_tokens"))
+    work.put(argument, "model.resize_vocabulary", value or adds)
+
+
+def _listed(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [str(each) for each in value] if isinstance(value, (list, tuple)) else []
+
+
+TUNING_CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
+    "finetuning_type": _method,
+    "use_llama_pro": _new_blocks,
+    "freeze_trainable_layers": _trained_layers,
+    "freeze_language_model": _language_model,
+    **{name: _of_pictures for name in OF_PICTURES},
+    "resize_vocab": _resize,
+    "add_tokens": _tokens,
+    "add_special_tokens": _tokens,
+}
