@@ -1,16 +1,22 @@
 """Before a start: the card counts exactly, its estimate is near the measured peak, a dry run leaves nothing behind."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine_runs import Bench, small, until_done
+from tsft.config.check import check
+from tsft.config.run_config import RunConfig
+from tsft.engine import remedy
 from tsft.engine.estimate import Batch, Plan, Sizes, memory_parts
+from tsft.engine.readiness import longest_batch
 from tsft.engine.remedy import smallest_change
-from tsft.errors import UserError
+from tsft.errors import Problem, UserError, message
 from tsft.run.events import StepLogged
 from tsft.run.readiness import Examined, MemoryEstimate, MemoryPart, Readiness, bars_of
 
@@ -176,6 +182,97 @@ def test_the_smallest_change_that_fits_is_named(available: int, field: str | Non
     assert (problem.message.key if problem else None) == key
     if key == "readiness.change.batch_size":
         assert problem is not None and problem.field == field and problem.message.values["value"] == 4
+
+
+def changes_until(fits: Callable[[RunConfig], bool], **changes: Any) -> str | None:
+    """The sentence of the first change with which the run "fits"; every change that was tried passes the check."""
+    config = small(**changes)
+    tried: list[RunConfig] = []
+
+    def estimate(changed: RunConfig) -> MemoryEstimate:
+        if changed != config:
+            tried.append(changed)
+        return MemoryEstimate("cpu", (MemoryPart("activations", 1 if fits(changed) else 9),), 5)
+
+    problem = smallest_change(config, estimate, 5)
+    assert [each for changed in tried for each in check(changed) if not each.is_warning] == []
+    return problem.message.key.removeprefix("readiness.change.") if problem else None
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "key"),
+    [
+        ("adamw_torch", "batch_size"),
+        ("lomo", "rows_a_step"),
+        ("adalomo", "rows_a_step"),
+        ("galore_adamw_layerwise", "rows_a_step"),
+        ("apollo_adamw_layerwise", "rows_a_step"),
+    ],
+)
+def test_a_smaller_batch_is_named_with_accumulation_only_where_gradients_add_up(optimizer: str, key: str) -> None:
+    changes = {"optim__optimizer": optimizer, "tuning__method": "full", "schedule__batch_size": 4}
+
+    assert changes_until(lambda config: config.schedule.batch_size == 2, **changes) == key
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "key"),
+    [("adamw_torch", "method"), ("galore_adamw", None), ("apollo_adamw", None), ("badam", None), ("lomo", "method")],
+)
+def test_lora_is_named_only_where_the_optimizer_goes_with_it(optimizer: str, key: str | None) -> None:
+    changes = {"optim__optimizer": optimizer, "tuning__method": "full"}
+
+    assert changes_until(lambda config: config.tuning.method == "lora", **changes) == key
+
+
+@pytest.mark.parametrize("optimizer", ["adamw_torch", "badam", "galore_adamw_layerwise"])
+def test_shorter_rows_are_named_last_and_with_what_the_optimizer_allows(optimizer: str) -> None:
+    changes = {"optim__optimizer": optimizer, "tuning__method": "full", "schedule__batch_size": 4}
+
+    assert changes_until(lambda config: config.data.cutoff_length <= 100, **changes) == "cutoff_length"
+
+
+def test_fewer_bits_are_named_where_they_are_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fits(config: RunConfig) -> bool:
+        return config.model.precision == "bf16"
+
+    for is_fast, key in ((True, "precision"), (False, None)):
+        monkeypatch.setattr(remedy, "has_fast_bf16", lambda is_fast=is_fast: is_fast)
+        assert changes_until(fits, model__precision="fp32") == key
+
+
+def test_a_change_that_the_model_cannot_take_is_passed_over() -> None:
+    def estimate(config: RunConfig) -> MemoryEstimate:
+        if config.tuning.method == "lora":
+            raise UserError(message("tuning.no_such_target", name="x", known="y"))
+        return MemoryEstimate("cpu", (MemoryPart("activations", 9),), 5)
+
+    assert smallest_change(small(tuning__method="full"), estimate, 5) is None
+
+
+def test_a_change_that_start_would_refuse_is_passed_over() -> None:
+    def estimate(config: RunConfig) -> MemoryEstimate:
+        return MemoryEstimate("cpu", (MemoryPart("activations", config.schedule.batch_size),), 1)
+
+    def judge(config: RunConfig) -> list[Problem]:
+        return [Problem("schedule.batch_size", message("check.no_model"))] if config.schedule.batch_size == 1 else []
+
+    assert smallest_change(small(schedule__batch_size=2), estimate, 1, judge) is None
+
+
+def test_a_pack_is_never_longer_than_the_cutoff() -> None:
+    class Rows:
+        lengths = np.array([900, 20, 20])
+
+        def __len__(self) -> int:
+            return 3
+
+        def gather(self, name: str) -> np.ndarray:
+            return self.lengths if name == "length" else np.array([9, 2, 2])
+
+    batch = longest_batch(Rows(), small(data__packing="separate", data__cutoff_length=100))  # type: ignore[arg-type]
+
+    assert batch.tokens == 100
 
 
 def test_every_length_is_in_one_bar_of_the_histogram() -> None:

@@ -18,8 +18,10 @@ from tsft.engine.duration import guessed_speed, recorded_speed
 from tsft.engine.estimate import Batch, Plan, memory_parts, state_bytes
 from tsft.engine.job import planned_steps
 from tsft.engine.packing import packing_of
+from tsft.engine.preflight import preflight
 from tsft.engine.remedy import smallest_change
 from tsft.engine.sketch import Sketch, sketch
+from tsft.errors import Problem
 from tsft.run.readiness import DatasetCounts, DroppedRows, MemoryEstimate, Readiness, TimeEstimate, bars_of
 from tsft.store.record import Record
 from tsft.store.workspace import Workspace
@@ -49,6 +51,10 @@ class SketchBook:
                 self._sketches.pop(next(iter(self._sketches)))
             self._sketches[key] = made
         return self._sketches[key]
+
+    def judge(self, config: RunConfig) -> list[Problem]:
+        """What Start would say of the config."""
+        return preflight(config, self.workspace)
 
 
 def make_card(config: RunConfig, book: SketchBook, data: PreparedData, record: Record, process_bytes: int) -> Readiness:
@@ -91,7 +97,7 @@ def make_card(config: RunConfig, book: SketchBook, data: PreparedData, record: R
         time=_time(config, known, data, record, precision, steps, items),
         disk_bytes=_disk_bytes(config, known, precision),
         disk_free_bytes=shutil.disk_usage(book.workspace.root).free,
-        change=None if memory.fits else smallest_change(config, estimate, available),
+        change=None if memory.fits else smallest_change(config, estimate, available, book.judge),
         remarks=tuple(data.report.remarks),
     )
 
@@ -125,7 +131,7 @@ def longest_batch(rows: MixedRows, config: RunConfig) -> Batch:
     batch_size, cutoff_length = config.schedule.batch_size, config.data.cutoff_length
     packs = _packs(rows, config)
     if packs is not None:
-        size, tokens = min(batch_size, len(packs)), int(packs.lengths.max(initial=0))
+        size, tokens = min(batch_size, len(packs)), min(int(packs.lengths.max(initial=0)), cutoff_length)
         share = size * tokens / max(1, int(rows.lengths.sum()))
         labelled, patches = (round(int(rows.gather(name).sum()) * share) for name in ("trained", "patches"))
         return Batch(size, tokens, labelled, patches)
