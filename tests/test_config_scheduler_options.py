@@ -64,6 +64,48 @@ def test_what_a_schedule_needs_is_looked_for_among_the_names(scheduler: str, opt
 
 
 @pytest.mark.parametrize(
+    ("scheduler", "options", "key"),
+    [
+        ("cosine_with_min_lr", {"min_lr": "abc"}, "check.option_kind"),
+        ("cosine_with_min_lr", {"min_lr": True}, "check.option_kind"),
+        ("cosine_with_min_lr", {"min_lr": -1}, "check.option_at_least"),
+        ("cosine", {"num_cycles": None}, "check.option_kind"),
+        ("cosine_with_restarts", {"num_cycles": 1.5}, "check.option_kind"),
+        ("cosine_with_restarts", {"num_cycles": 0}, "check.option_at_least"),
+        ("reduce_lr_on_plateau", {"factor": 1.0}, "check.option_below"),
+        ("reduce_lr_on_plateau", {"mode": "best"}, "check.option_choice"),
+        ("reduce_lr_on_plateau", {"patience": [1]}, "check.option_kind"),
+        ("greedy", {"smooth": 1}, "check.option_kind"),
+        ("greedy", {"window_size": 0}, "check.option_at_least"),
+        ("warmup_stable_decay", {"num_decay_steps": 2, "decay_type": "steep"}, "check.option_choice"),
+        ("polynomial", {"lr_end": 1}, "check.polynomial_end"),
+        ("inverse_sqrt", {"timescale": 0}, "check.option_at_least"),
+        ("cosine", '{"num_cycles": NaN}', "check.json_not_finite"),
+        ("cosine", '{"num_cycles": 1, "num_cycles": 2}', "check.json_twice"),
+    ],
+)
+def test_a_value_that_an_option_cannot_have_is_named(scheduler: str, options: Any, key: str) -> None:
+    (problem,) = problems(scheduler, options)
+    assert (problem.field, problem.message.key) == ("schedule.scheduler_options", key)
+
+
+@pytest.mark.parametrize("scheduler", [name for name, options in OPTIONS.items() if options])
+def test_the_default_of_each_option_is_one_that_it_can_have(scheduler: str) -> None:
+    function = optimization.TYPE_TO_SCHEDULER_FUNCTION[optimization.SchedulerType(scheduler)]
+    named = inspect.signature(CLASSES.get(scheduler, function)).parameters
+    given = {
+        name: named[name].default for name in OPTIONS[scheduler] if named[name].default is not inspect.Parameter.empty
+    }
+    wrong = {each.message.key for each in problems(scheduler, given)}
+    assert wrong <= {"check.wsd_options", "check.min_lr_options"}  # what has no default
+
+
+def test_a_rate_below_the_end_of_a_polynomial_is_refused() -> None:
+    keys = [each.message.key for each in problems("polynomial", {}, optim__learning_rate=1e-8)]
+    assert keys == ["check.polynomial_end"]
+
+
+@pytest.mark.parametrize(
     ("scheduler", "options"),
     [("cosine_warmup_with_min_lr", {"min_lr_rate": 0.1}), ("warmup_stable_decay", {"num_decay_steps": 2})],
 )

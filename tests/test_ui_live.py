@@ -21,6 +21,13 @@ from tsft.ui.top_bar import offered
 SOUND = with_values(RunConfig(), {"model.name": "builtin", "data.datasets": ("demo",)})
 
 
+class BrokenEngine(FakeEngine):
+    """One whose Start fails as no person could."""
+
+    def start(self, config: RunConfig, by: str = "") -> str:
+        raise RuntimeError("the disk is upside down")
+
+
 def is_skip(update: Any) -> bool:
     return isinstance(update, dict) and set(update) <= {"__type__"}
 
@@ -95,6 +102,16 @@ def test_start_begins_a_run_with_what_is_in_the_form(page: Page) -> None:
     engine.join()
     assert (refusal, problems) == ("", []) and engine.started == [SOUND]
     assert engine.board.state.status == "finished"
+
+
+def test_what_nobody_expected_of_a_start_is_shown_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    page = Page(PageContext(BrokenEngine()))
+
+    refusal, _, problems, _ = page.handlers.start_loaded(request(), "", "en", *values_of(page, SOUND))
+
+    assert [each.message.key for each in problems] == ["page.start_failed"]
+    assert "RuntimeError: the disk is upside down" in refusal
+    assert any(record.exc_info for record in caplog.records)
 
 
 def test_a_second_start_is_refused_with_the_name_of_the_first(page: Page) -> None:

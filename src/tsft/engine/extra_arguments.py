@@ -2,16 +2,18 @@
 
 import dataclasses
 import difflib
-import enum
 import json
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType, NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Any, get_type_hints
 
 from transformers import TrainingArguments
 
+from tsft.config.json_object import json_object
 from tsft.config.run_config import RunConfig
-from tsft.errors import Problem, UserError, message
+from tsft.engine.argument_values import value_problems
+from tsft.engine.json_kinds import fits, in_words
+from tsft.errors import Message, Problem, UserError, message
 
 FIELD = "schedule.extra_arguments"
 EXAMPLE = '{"adam_epsilon": 1e-6}'
@@ -118,6 +120,10 @@ KEPT = frozenset(
 )
 
 
+# Whatever the constructor of another library says of a value: it means that the value cannot be used.
+_REFUSALS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, ImportError, OSError, RuntimeError)
+
+
 def extra_problems(config: RunConfig) -> list[Problem]:
     """Everything that is wrong with the extra arguments, by name."""
     try:
@@ -128,21 +134,15 @@ def extra_problems(config: RunConfig) -> list[Problem]:
     if extra and not problems:
         try:
             TrainingArguments(output_dir="unused", **extra)
-        except (ValueError, ImportError) as error:
-            problems.append(Problem(FIELD, message("extra.refused", why=str(error)[:300])))
+        except _REFUSALS as error:
+            why = f"{type(error).__name__}: {error}"[:300]
+            problems.append(Problem(FIELD, message("extra.refused", why=why)))
     return problems
 
 
 def extra_arguments(config: RunConfig) -> dict[str, Any]:
     """The names and values as written, false included. UserError when it is no JSON object."""
-    text = config.schedule.extra_arguments.strip()
-    try:
-        extra = json.loads(text) if text else {}
-    except json.JSONDecodeError as error:
-        raise UserError(message("extra.not_json", why=f"{error.msg}, {error.colno}", example=EXAMPLE)) from None
-    if not isinstance(extra, dict):
-        raise UserError(message("extra.not_object", example=EXAMPLE))
-    return extra
+    return json_object(config.schedule.extra_arguments, EXAMPLE)
 
 
 def make_arguments(config: RunConfig, **own: Any) -> TrainingArguments:
@@ -155,46 +155,29 @@ def make_arguments(config: RunConfig, **own: Any) -> TrainingArguments:
     return TrainingArguments(**own, **extra)
 
 
-def _wrong(extra: Mapping[str, Any]) -> Iterator[Any]:
+def _wrong(extra: Mapping[str, Any]) -> Iterator[Message]:
     hints = get_type_hints(TrainingArguments)
-    known = [field.name for field in dataclasses.fields(TrainingArguments)]
-    free = [name for name in known if name not in OWNED and name not in KEPT]
+    known = {field.name for field in dataclasses.fields(TrainingArguments)}
+    sound: dict[str, Any] = {}
     for name, value in extra.items():
         if name in OWNED:
             yield message("extra.owned", name=name, setting=OWNED[name])
         elif name in KEPT:
             yield message("extra.kept", name=name)
         elif name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            yield message("extra.unknown", name=name, hint=near[0] if near else ", ".join(free[:3]))
-        elif not _fits(value, hints[name]):
-            yield message("extra.wrong_kind", name=name, value=json.dumps(value)[:60], wanted=_plain(hints[name]))
+            yield _unknown(name, known)
+        elif not fits(value, hints[name]):
+            yield message("extra.wrong_kind", name=name, value=json.dumps(value)[:60], wanted=in_words(hints[name]))
+        else:
+            sound[name] = value
+    yield from value_problems(sound)
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value of JSON is of an argument's kind: 1 is no truth value and true is no number."""
-    origin = get_origin(hint)
-    if origin is Literal:
-        return any(value is each for each in get_args(hint))
-    if origin in (dict, list):
-        return isinstance(value, origin)
-    if get_args(hint):
-        return any(_fits(value, each) for each in get_args(hint))
-    if hint is Any:
-        return True
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return value in [each.value for each in hint]
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
-
-
-def _plain(hint: Any) -> str:
-    """An argument's kinds in JSON's words."""
-    names = {bool: "true / false", int: "integer", float: "number", str: "string", NoneType: "null", dict: "object"}
-    parts = [each for each in (get_args(hint) if get_origin(hint) not in (dict, list, Literal) else ()) or (hint,)]
-    return ", ".join(
-        names.get(each, names.get(get_origin(each), getattr(each, "__name__", str(each)))) for each in parts
-    )
+def _unknown(name: str, known: set[str]) -> Message:
+    """With the nearest name that could be meant: an argument that is free, or the setting that stands for one."""
+    near = difflib.get_close_matches(name, known - KEPT, n=1, cutoff=0.6)
+    if not near:
+        return message("extra.unheard", name=name)
+    if near[0] in OWNED:
+        return message("extra.unknown_setting", name=name, setting=OWNED[near[0]])
+    return message("extra.unknown", name=name, hint=near[0])

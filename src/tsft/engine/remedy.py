@@ -84,7 +84,7 @@ def _smaller_batches(config: RunConfig) -> Iterator[tuple[RunConfig, _Told]]:
     schedule = config.schedule
     rows = schedule.batch_size * schedule.gradient_accumulation
     smaller = [size for size in range(schedule.batch_size - 1, 0, -1) if rows % size == 0]
-    # An optimizer that steps in the backward pass adds nothing up: its steps see fewer rows then, and the model differs.
+    # An optimizer that steps in the backward pass adds nothing up: its steps see fewer rows then; the model differs.
     adds_up = not OPTIMIZERS[config.optim.optimizer].steps_in_backward
     key = "batch_size" if adds_up else "rows_a_step"
 

@@ -10,8 +10,9 @@ import gradio as gr
 
 from tsft.config.run_config import RunConfig
 from tsft.config.schema import setting_by_key, value_of
-from tsft.errors import Problem, UserError
+from tsft.errors import Problem, UserError, message
 from tsft.i18n import translate
+from tsft.log import without_secrets
 from tsft.ui import monitor
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices
 from tsft.ui.folds import SIMPLE, fold_updates
@@ -144,17 +145,19 @@ class Handlers:
         return monitor.said(f"{newest.name}: {translate(language, 'page.next.interrupted', step=newest.step)}")
 
     def start(self, request: gr.Request, language: str, *values: Any) -> list[Any]:
-        problems = start_run(self._form, self._context, _who(request), values)
-        summary, beside = problems_html(self._form, problems, language)
-        return [summary, beside, problems, dict(zip(self._form.keys, values, strict=True))]
+        return self.start_loaded(request, "", language, *values)
 
     def start_loaded(self, request: gr.Request, loaded: str | None, language: str, *values: Any) -> list[Any]:
-        """Start, unless the preset in the form is for something that cannot be done yet."""
-        waiting = refuse_waiting(self._context, loaded)
-        if not waiting:
-            return self.start(request, language, *values)
-        summary, beside = problems_html(self._form, waiting, language)
-        return [summary, beside, waiting, dict(zip(self._form.keys, values, strict=True))]
+        """Start, unless the preset in the form is for something that cannot be done yet; what is wrong is shown."""
+        try:
+            problems = refuse_waiting(self._context, loaded)
+            problems = problems or start_run(self._form, self._context, _who(request), values)
+        except Exception as error:  # noqa: BLE001 (the outermost frame of the request: logged and shown as a sentence)
+            logger.exception("Start failed")
+            why = without_secrets(f"{type(error).__name__}: {error}")[:300]
+            problems = [Problem("", message("page.start_failed", why=why))]
+        summary, beside = problems_html(self._form, problems, language)
+        return [summary, beside, problems, dict(zip(self._form.keys, values, strict=True))]
 
     def stop(self, language: str, request: gr.Request) -> list[Any]:
         try:
