@@ -1,6 +1,8 @@
 """`check` finds everything that is wrong, each tied to its field, and judges nothing that has no meaning."""
 
 import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from tsft.config.check import check
 from tsft.config.codec import from_flat
 from tsft.config.run_config import RunConfig
-from tsft.config.schema import Setting, is_active, setting_by_key, settings, with_values
+from tsft.config.schema import Setting, is_active, section_names, setting_by_key, settings, with_values
 from tsft.errors import UserError, raise_if_any
 
 SOUND: dict[str, Any] = {"model.name": "builtin", "data.datasets": ("demo",)}
@@ -110,19 +112,91 @@ def test_a_setting_is_inactive_where_its_condition_does_not_hold() -> None:
 
 @pytest.mark.parametrize("setting", settings(), ids=lambda each: each.key)
 def test_every_setting_is_read_by_code_that_runs(setting: Setting) -> None:
-    """Outside of config/, somewhere an attribute of this name is read."""
-    assert setting.name in attributes_read()
+    """Outside of config/, somewhere an attribute of this name is read from this section."""
+    assert (setting.section, setting.name) in settings_read()
 
 
-def attributes_read(cache: dict[str, set[str]] = {}) -> set[str]:  # noqa: B006 (a cache on purpose)
-    if not cache:
-        files = [
-            path for part in ("data", "engine", "model", "store", "evaluate") for path in (SOURCE / part).rglob("*.py")
-        ]
-        cache["names"] = {
-            node.attr
-            for path in files
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Attribute)
-        }
-    return cache["names"]
+@pytest.mark.parametrize(
+    ("code", "read"),
+    [
+        ("config.galore.rank", {("galore", "rank")}),
+        ("lora = config.lora\nlora.rank", {("lora", "rank")}),
+        ("schedule, optim = job.config.schedule, job.config.optim\noptim.beta1", {("optim", "beta1")}),
+        ("chosen = config.galore\nchosen = config.apollo\nchosen.rank", {("galore", "rank"), ("apollo", "rank")}),
+        ("def f(data: DataSettings):\n    data.folder", {("data", "folder")}),
+        (
+            "class C:\n    it: DataSettings\n    def f(self):\n        s = self.it\n        s.folder",
+            {("data", "folder")},
+        ),
+        ("def f(one: Rows):\n    one.rank", set()),
+        ("def f():\n    lora = config.lora\ndef g():\n    lora.rank", set()),
+    ],
+)
+def test_a_setting_is_known_by_its_section_or_a_name_given_to_it(code: str, read: set[tuple[str, str]]) -> None:
+    assert reads_of(ast.parse(code)) == read
+
+
+SECTIONS = {name: type(getattr(RunConfig(), name)).__name__ for name in section_names()}
+SECTION_OF_CLASS = {kind: section for section, kind in SECTIONS.items()}
+PARTS = ("data", "engine", "model", "store", "evaluate")
+
+
+@cache
+def settings_read() -> set[tuple[str, str]]:
+    """Section and name of every setting that is read outside of config/."""
+    files = [path for part in PARTS for path in (SOURCE / part).rglob("*.py")]
+    return {read for path in files for read in reads_of(ast.parse(path.read_text(encoding="utf-8")))}
+
+
+def reads_of(tree: ast.Module) -> set[tuple[str, str]]:
+    """`config.galore.rank`, and `chosen.rank` where `chosen` is that section, by assignment or by its annotation."""
+    fields = {
+        node.target.id: SECTION_OF_CLASS[ast.unparse(node.annotation)]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        and ast.unparse(node.annotation) in SECTION_OF_CLASS
+    }  # fmt: skip
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    known = {(each.section, each.name) for each in settings()}
+    found: set[tuple[str, str]] = set()
+    for scope in functions or [tree]:
+        aliases = aliases_in(scope, fields)
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Attribute):
+                held = (
+                    aliases.get(node.value.id, set())
+                    if isinstance(node.value, ast.Name)
+                    else section_of(node.value, fields)
+                )
+                found |= {(section, node.attr) for section in held}
+    return found & known
+
+
+def section_of(node: ast.AST, fields: Mapping[str, str]) -> set[str]:
+    """fields: the attributes of classes here that hold a section."""
+    if not isinstance(node, ast.Attribute):
+        return set()
+    return {fields[node.attr]} if node.attr in fields else {node.attr} & SECTIONS.keys()
+
+
+def aliases_in(scope: ast.AST, fields: Mapping[str, str]) -> dict[str, set[str]]:
+    """The local names that hold a section, each with the sections it can hold."""
+    aliases: dict[str, set[str]] = {}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            kind = SECTION_OF_CLASS.get(ast.unparse(node.annotation))
+            aliases.setdefault(node.arg, set()).update({kind} if kind else set())
+        for name, value in pairs_of(node):
+            aliases.setdefault(name, set()).update(section_of(value, fields))
+    return aliases
+
+
+def pairs_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """The names of an assignment with what each is given, those of `a, b = c, d` too."""
+    for target in node.targets if isinstance(node, ast.Assign) else ():
+        if isinstance(target, ast.Name):
+            yield target.id, node.value
+        elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            for name, value in zip(target.elts, node.value.elts, strict=False):
+                if isinstance(name, ast.Name):
+                    yield name.id, value

@@ -60,7 +60,7 @@ def test_a_schedule_without_options_takes_none() -> None:
     ],
 )
 def test_what_a_schedule_needs_is_looked_for_among_the_names(scheduler: str, options: Any, key: str) -> None:
-    assert [each.message.key for each in problems(scheduler, options)] == [key]
+    assert key in [each.message.key for each in problems(scheduler, options)]
 
 
 @pytest.mark.parametrize(

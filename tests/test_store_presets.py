@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.setting_values import another_value
 from tsft.config.run_config import LoraSettings, RunConfig
+from tsft.config.schema import Setting, settings, with_values
 from tsft.errors import UserError
 from tsft.store.presets import delete_preset, list_presets, load_preset, save_preset, shipped_presets
 from tsft.store.workspace import Workspace, open_workspace
@@ -28,6 +30,13 @@ def test_a_saved_preset_comes_back_under_its_own_name(workspace: Workspace, name
     assert load_preset(workspace, name) == CONFIG
     assert own(workspace) == [name]
     assert [path.parent for path in workspace.root.rglob("*.json")] == [workspace.presets]
+
+
+@pytest.mark.parametrize("setting", settings(), ids=lambda each: each.key)
+def test_each_setting_survives_saving_and_loading(workspace: Workspace, setting: Setting) -> None:
+    config = with_values(RunConfig(), {setting.key: another_value(setting)})
+    save_preset(workspace, "mine", config)
+    assert load_preset(workspace, "mine") == config != RunConfig()
 
 
 def test_names_that_differ_in_a_blank_are_two_presets(workspace: Workspace) -> None:

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes import FakeEngine
+from tests.setting_values import another_value
 from tsft.config.check import check
 from tsft.config.run_config import RunConfig
-from tsft.config.schema import settings, value_of, with_values
+from tsft.config.schema import Setting, settings, value_of, with_values
 from tsft.ui.context import PageContext
 from tsft.ui.form import Form, is_restorable
 from tsft.ui.page import Page
@@ -51,6 +52,12 @@ def test_a_config_comes_back_unchanged_from_the_controls(form: Form) -> None:
     }
     config = with_values(RunConfig(), changes)
     assert form.config(values_of(form, config)) == config
+
+
+@pytest.mark.parametrize("setting", settings(), ids=lambda each: each.key)
+def test_each_setting_comes_back_from_its_control(form: Form, setting: Setting) -> None:
+    config = with_values(RunConfig(), {setting.key: another_value(setting)})
+    assert form.config(values_of(form, config)) == config != RunConfig()
 
 
 @given(st.floats(min_value=-1e12, max_value=1e12, allow_nan=False))

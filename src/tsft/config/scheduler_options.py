@@ -13,7 +13,7 @@ EXAMPLE = '{"min_lr": 1e-6}'
 
 @dataclass(frozen=True)
 class Option:
-    """What an option can be. kind: float, int, bool or str; below: it must stay under this; may_be_null: JSON's null."""
+    """What an option can be. kind: float, int, bool or str; below: it must stay under this."""
 
     kind: type
     low: float | None = None
@@ -79,15 +79,15 @@ _POLYNOMIAL_END = 1e-7
 _FIELD = "schedule.scheduler_options"
 
 
-def scheduler_options(config: RunConfig) -> dict[str, Any]:
+def read_options(text: str) -> dict[str, Any]:
     """The options as written. Raises UserError when they are no JSON object."""
-    return json_object(config.schedule.scheduler_options, EXAMPLE)
+    return json_object(text, EXAMPLE)
 
 
 def check_scheduler_options(config: RunConfig) -> Iterator[Problem]:
     """Text that is not JSON, names that the schedule does not take, values of a wrong kind, and what it lacks."""
     try:
-        options = scheduler_options(config)
+        options = read_options(config.schedule.scheduler_options)
     except UserError as error:
         yield Problem(_FIELD, error.message)
         return  # what is not readable can neither name nor lack an option

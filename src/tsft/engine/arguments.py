@@ -8,7 +8,7 @@ from transformers.training_args import OptimizerNames
 
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
-from tsft.config.scheduler_options import scheduler_options
+from tsft.config.scheduler_options import read_options
 from tsft.engine.device import Precision, device_name
 from tsft.engine.extra_arguments import make_arguments
 from tsft.engine.trackers import tracker_arguments
@@ -41,7 +41,7 @@ def training_arguments(
         num_train_epochs=schedule.epochs,
         max_steps=schedule.max_steps or -1,
         lr_scheduler_type=schedule.scheduler,
-        lr_scheduler_kwargs=scheduler_options(config) or None,
+        lr_scheduler_kwargs=read_options(schedule.scheduler_options) or None,
         # A number below one is a share of all steps for transformers, one and more a count of steps.
         warmup_steps=min(schedule.warmup_fraction, 0.999_999),
         seed=schedule.seed,
