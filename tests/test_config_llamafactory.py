@@ -157,6 +157,16 @@ def test_a_saved_form_is_mapped_exactly() -> None:
         ({"report_to": "wandb, tensorboard"}, "output.trackers", ("wandb", "tensorboard")),
         ({"report_to": "none"}, "output.trackers", ()),
         ({"use_swanlab": True, "report_to": ["none"]}, "output.trackers", ("swanlab",)),
+        ({"report_to": ["wandb", "neptune"], "use_swanlab": True}, "output.trackers", ("wandb", "swanlab")),
+        ({"report_to": "neptune", "use_swanlab": True}, "output.trackers", ("swanlab",)),
+        ({"use_swanlab": True, "report_to": "wandb"}, "output.trackers", ("wandb", "swanlab")),
+        ({"lora_rank": 64}, "lora.alpha", 128.0),
+        ({"lora_rank": 64, "lora_alpha": None}, "lora.alpha", 128.0),
+        ({"lora_rank": 64, "lora_alpha": 16}, "lora.alpha", 16.0),
+        ({"mask_history": True, "train_on_prompt": True}, "data.train_on", "last_answer"),
+        ({"eval_strategy": "no", "val_size": 0.1}, "data.validation", "none"),
+        ({"val_size": 0.1, "eval_strategy": False}, "data.validation", "none"),
+        ({"eval_dataset": "a", "eval_strategy": "no"}, "data.validation", "none"),
         ({"val_size": 0}, "data.validation", "none"),
         ({"eval_dataset": "a,b"}, "data.validation_datasets", ("a", "b")),
         ({"eval_dataset": "a", "val_size": 0.0}, "data.validation", "dataset"),
@@ -222,6 +232,30 @@ def test_values_are_turned_into_ours(tree: dict[str, Any], key: str, value: Any)
 )
 def test_what_cannot_be_taken_over_says_why(tree: dict[str, Any], reason: str) -> None:
     assert list(left(import_arguments(tree)).values()) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("tree", "leftovers"),
+    [
+        ({"report_to": ["wandb", "neptune"], "use_swanlab": True}, {"report_to": "value"}),
+        ({"mask_history": True, "train_on_prompt": True}, {"train_on_prompt": "overruled_history"}),
+        ({"eval_strategy": False, "val_size": 0.1}, {"val_size": "no_validation"}),
+        ({"eval_strategy": "no", "eval_dataset": "a"}, {"eval_dataset": "no_validation"}),
+    ],
+)
+def test_only_what_has_no_part_in_the_result_is_left_over(tree: dict[str, Any], leftovers: dict[str, str]) -> None:
+    assert left(import_arguments(tree)) == leftovers
+
+
+def test_of_several_trackers_only_the_unknown_one_is_named() -> None:
+    (leftover,) = import_arguments({"report_to": "wandb, neptune"}).leftovers
+    assert leftover.value == ["neptune"]
+
+
+@pytest.mark.parametrize("name", sorted(ARGUMENTS))
+def test_the_setting_of_the_table_is_the_one_that_an_argument_becomes(name: str) -> None:
+    keys = {each.key for value in (1, True, "lora", ["a"]) for each in import_arguments({name: value}).mapped}
+    assert not keys or ARGUMENTS[name] in keys
 
 
 @pytest.mark.parametrize("extra", ["{", "[1]", "7", '"text"'])

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tsft.config.llamafactory_names import OF_PICTURES
+from tsft.config.llamafactory_names import ARGUMENTS, OF_PICTURES
 from tsft.config.llamafactory_work import Work, is_on
+
+_TOKEN_LISTS = ("add_tokens", "add_special_tokens")
 
 
 def _method(work: Work, argument: str, value: Any) -> None:
     """Unless a switch of its own chooses another one."""
     if _has_new_blocks(work) or is_on(work.arguments.get("freeze_language_model")):
         return work.leave(argument, "overruled_method")
-    return work.put(argument, "tuning.method", value)
+    return work.put(argument, ARGUMENTS[argument], value)
 
 
 def _new_blocks(work: Work, argument: str, value: Any) -> None:
@@ -30,13 +32,17 @@ def _trained_layers(work: Work, argument: str, value: Any) -> None:
     if value is None:
         return work.leave(argument, "off")
     if not _has_new_blocks(work):
-        return work.put(argument, "tuning.freeze_layers", value)
+        return work.put(argument, ARGUMENTS[argument], value)
     count = work.number(argument)
-    return work.put(argument, "tuning.new_blocks", value) if count and count > 0 else work.leave(argument, "value")
+    if not count or count < 0:
+        return work.leave(argument, "value")
+    return work.put(argument, "tuning.new_blocks", value)
 
 
 def _language_model(work: Work, argument: str, value: Any) -> None:
-    work.put(argument, "tuning.method", "encoder") if is_on(value) else work.leave(argument, "off")
+    if not is_on(value):
+        return work.leave(argument, "off")
+    return work.put(argument, "tuning.method", "encoder")
 
 
 def _of_pictures(work: Work, argument: str, value: Any) -> None:
@@ -49,17 +55,19 @@ def _has_new_blocks(work: Work) -> bool:
 
 def _tokens(work: Work, argument: str, value: Any) -> None:
     """New tokens make the vocabulary larger there, whatever is said of it; special ones are not told apart here."""
-    names = ("add_tokens", "add_special_tokens")
-    lists = [_listed(work.arguments.get(name)) for name in names]
     if not _listed(value):
         return work.leave(argument, "off")
-    work.put(argument, "model.resize_vocabulary", True)
-    return work.put(argument, "model.new_tokens", list(dict.fromkeys(lists[0] + lists[1])))
+    work.put(argument, ARGUMENTS["resize_vocab"], True)
+    return work.put(argument, ARGUMENTS[argument], _new_tokens(work))
 
 
 def _resize(work: Work, argument: str, value: Any) -> None:
-    adds = any(_listed(work.arguments.get(name)) for name in ("add_tokens", "add_special_tokens"))
-    work.put(argument, "model.resize_vocabulary", value or adds)
+    work.put(argument, ARGUMENTS[argument], value or bool(_new_tokens(work)))
+
+
+def _new_tokens(work: Work) -> list[str]:
+    """Of both lists, each token once."""
+    return list(dict.fromkeys(token for name in _TOKEN_LISTS for token in _listed(work.arguments.get(name))))
 
 
 def _listed(value: Any) -> list[str]:

@@ -61,6 +61,8 @@ def _folder(work: Work, argument: str, value: Any) -> None:
 
 def _validation_size(work: Work, argument: str, value: Any) -> None:
     """A share of the rows below 1, a number of rows from 1 on; tsft knows shares."""
+    if _is_never(work.arguments.get("eval_strategy")):
+        return work.leave(argument, "no_validation")
     share = work.number(argument)
     if share is None or share < 0:
         return work.leave(argument, "value")
@@ -77,13 +79,19 @@ def _validation_size(work: Work, argument: str, value: Any) -> None:
 def _validation_data(work: Work, argument: str, value: Any) -> None:
     if not value:
         return work.leave(argument, "off")
+    if _is_never(work.arguments.get("eval_strategy")):
+        return work.leave(argument, "no_validation")
     work.put(argument, "data.validation", "dataset")
     return work.put(argument, "data.validation_datasets", value)
 
 
 def _train_on(work: Work, argument: str, value: Any) -> None:
-    parts = {"train_on_prompt": "everything", "mask_history": "last_answer"}
-    work.put(argument, "data.train_on", parts[argument]) if is_on(value) else work.leave(argument, "off")
+    """Two switches there, which exclude each other; the one that trains on less counts."""
+    if not is_on(value):
+        return work.leave(argument, "off")
+    if argument == "train_on_prompt" and is_on(work.arguments.get("mask_history")):
+        return work.leave(argument, "overruled_history")
+    return work.put(argument, "data.train_on", "everything" if argument == "train_on_prompt" else "last_answer")
 
 
 def _stage(work: Work, argument: str, value: Any) -> None:
@@ -106,21 +114,34 @@ def _rope_scaling(work: Work, argument: str, value: Any) -> None:
 
 
 def _trackers(work: Work, argument: str, value: Any) -> None:
-    names = () if value in OFF or value == ["none"] else value
-    also = ("swanlab",) if is_on(work.arguments.get("use_swanlab")) else ()
-    if isinstance(names, str):
-        names = [name.strip() for name in names.split(",")]
-    known = setting_by_key()["output.trackers"].facts.choices
-    if not isinstance(names, (list, tuple)) or any(name not in known for name in names):
-        return work.leave(argument, "value")
-    return work.put(argument, "output.trackers", tuple(dict.fromkeys((*names, *also))))
+    known, unknown = _reported(value)
+    if unknown:
+        work.leave(argument, "value", unknown)
+    if known or not unknown:
+        work.put(argument, "output.trackers", _with_swanlab(work, known))
 
 
 def _swanlab(work: Work, argument: str, value: Any) -> None:
-    is_told = "report_to" in work.arguments  # then that one carries it
-    if is_on(value) and not is_told:
-        return work.put(argument, "output.trackers", ("swanlab",))
-    return work.leave(argument, "own_way" if is_on(value) else "off")
+    """Its own switch there; here it is one tracker beside those of `report_to`."""
+    if not is_on(value):
+        return work.leave(argument, "off")
+    known, _ = _reported(work.arguments.get("report_to"))
+    return work.put(argument, "output.trackers", _with_swanlab(work, known))
+
+
+def _reported(value: Any) -> tuple[list[str], list[Any]]:
+    """Of what `report_to` names, the trackers that there are here, and the others."""
+    if value in OFF or value == ["none"]:
+        return [], []
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    choices = setting_by_key()["output.trackers"].facts.choices
+    listed = names if isinstance(names, (list, tuple)) else [names]
+    return [name for name in listed if name in choices], [name for name in listed if name not in choices]
+
+
+def _with_swanlab(work: Work, names: list[str]) -> tuple[str, ...]:
+    also = ("swanlab",) if is_on(work.arguments.get("use_swanlab")) else ()
+    return tuple(dict.fromkeys((*names, *also)))
 
 
 def _layers_modules(work: Work, argument: str, value: Any) -> None:
@@ -132,11 +153,23 @@ def _targets(work: Work, argument: str, value: Any) -> None:
     work.put(argument, ARGUMENTS[argument], () if value in ("all", ["all"], "", None) else value)
 
 
+def _rank(work: Work, argument: str, value: Any) -> None:
+    rank = work.number(argument)
+    if value is None:
+        return work.leave(argument, "off")
+    work.put(argument, ARGUMENTS[argument], value)
+    if "lora_alpha" not in work.arguments and rank is not None and rank.is_integer():
+        work.put(argument, ARGUMENTS["lora_alpha"], 2 * rank)  # what LLaMA-Factory takes then
+    return None
+
+
 def _alpha(work: Work, argument: str, value: Any) -> None:
     rank = work.number("lora_rank")
     if value is None and rank is not None:
         value = 2 * rank  # what LLaMA-Factory takes then
-    work.put(argument, "lora.alpha", value) if value is not None else work.leave(argument, "off")
+    if value is None:
+        return work.leave(argument, "off")
+    return work.put(argument, ARGUMENTS[argument], value)
 
 
 def _pissa(work: Work, argument: str, value: Any) -> None:
@@ -210,15 +243,24 @@ def _output_name(work: Work, argument: str, value: Any) -> None:
 
 def _when(work: Work, argument: str, value: Any) -> None:
     """`eval_strategy` and `save_strategy`: tsft validates and saves by steps or by itself."""
+    if argument == "eval_strategy" and _is_never(value):
+        return work.put(argument, "data.validation", "none")
     if argument == "eval_strategy" and value == "epoch":
         return work.put(argument, "output.eval_steps", 0)
     return work.leave(argument, "own_way" if value == "steps" else "off" if value in ("no", *OFF) else "none")
 
 
+def _is_never(value: Any) -> bool:
+    """YAML reads a bare `no` as false."""
+    return value is False or str(value).lower() in ("no", "false")
+
+
 def _project(work: Work, argument: str, value: Any) -> None:
     """What stands in the fields unasked names no project."""
     is_unasked = value in OFF or value == {"project": "huggingface", "swanlab_project": "llamafactory"}[argument]
-    work.leave(argument, "off") if is_unasked else work.put(argument, "output.tracker_project", value)
+    if is_unasked:
+        return work.leave(argument, "off")
+    return work.put(argument, ARGUMENTS[argument], value)
 
 
 CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
@@ -250,6 +292,7 @@ CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
     "oft_target": _targets,
     "galore_target": _targets,
     "apollo_target": _targets,
+    "lora_rank": _rank,
     "lora_alpha": _alpha,
     "pissa_init": _pissa,
     "optim": _optimizer,

@@ -52,9 +52,10 @@ class Work:
         self.mapped.append(Mapped(self.name(argument), key, value))
         return None
 
-    def leave(self, argument: str, reason: str) -> None:
-        told = message(f"import.left.{reason}")
-        self.leftovers.append(Leftover(self.name(argument), self.arguments[argument], told))
+    def leave(self, argument: str, reason: str, part: Any = None) -> None:
+        """Leave an argument over, or that part of its value which has no counterpart."""
+        value = self.arguments[argument] if part is None else part
+        self.leftovers.append(Leftover(self.name(argument), value, message(f"import.left.{reason}")))
 
     def name(self, argument: str) -> str:
         return self.names.get(argument, argument)
