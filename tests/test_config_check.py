@@ -63,6 +63,26 @@ def test_what_is_wrong_is_tied_to_its_field(field: str, values: dict[str, Any]) 
     assert field in fields(config_with(**values))
 
 
+@pytest.mark.parametrize(
+    ("address", "is_refused"),
+    [
+        ("https://me:word@example.org/mlflow", True),
+        ("https://token@example.org", True),
+        ("https://me:pass/word@example.org", True),
+        ("https://example.org/?token=abc", True),
+        ("https://example.org/#abc", True),
+        ("https://example.org:5000/mlflow", False),
+        ("file:///home/me@work/mlflow", False),
+        ("databricks", False),
+        ("", False),
+    ],
+)
+def test_an_address_that_may_hold_a_secret_is_refused_whichever_tracker_is_chosen(
+    address: str, is_refused: bool
+) -> None:
+    assert ("output.mlflow_uri" in fields(config_with(output__mlflow_uri=address))) is is_refused
+
+
 def test_all_problems_come_at_once() -> None:
     config = config_with(model__name="", optim__learning_rate=-1.0, schedule__batch_size=0, lora__rank=0)
     assert {"model.name", "optim.learning_rate", "schedule.batch_size", "lora.rank"} <= set(fields(config))

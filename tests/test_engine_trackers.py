@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine_runs import Bench, small
+from tsft.engine import trackers
 from tsft.engine.trackers import tracker_problems
 
 # A stand-in for the W&B package: it writes down what it is told.
@@ -103,10 +104,16 @@ def test_a_tracker_that_would_ask_for_a_login_in_the_middle_of_a_run_is_refused(
     assert keys() == []
 
 
-def test_an_address_with_a_password_is_refused() -> None:
-    config = small(output__trackers="mlflow", output__mlflow_uri="https://me:word@example.org/mlflow")
+def test_a_space_on_the_hub_needs_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
 
-    assert "trackers.secret_in_address" in [each.message.key for each in tracker_problems(config)]
+    def problems(**changes: str) -> list[tuple[str, str]]:
+        found = tracker_problems(small(output__trackers="trackio", **changes))
+        return [(each.field, each.message.key) for each in found]
+
+    for token, told in ((None, [("output.trackio_space", "trackers.no_hub_login")]), ("token", [])):
+        monkeypatch.setattr(trackers, "get_token", lambda token=token: token)
+        assert problems(output__trackio_space="me/kiln") == told and problems() == []
 
 
 def test_tensorboard_gets_its_file_in_the_run_folder(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from tests.setting_values import another_value
 from tsft.config.run_config import LoraSettings, RunConfig
 from tsft.config.schema import Setting, settings, with_values
 from tsft.errors import UserError
-from tsft.store.presets import delete_preset, list_presets, load_preset, save_preset, shipped_presets
+from tsft.store.presets import delete_preset, import_preset, list_presets, load_preset, save_preset, shipped_presets
 from tsft.store.workspace import Workspace, open_workspace
 
 CONFIG = replace(RunConfig(), lora=LoraSettings(rank=3, targets=("q_proj", "v_proj")))
@@ -60,6 +60,15 @@ def test_a_shipped_preset_can_be_neither_replaced_nor_deleted(workspace: Workspa
         save_preset(workspace, name, CONFIG, overwrite=True)
     with pytest.raises(UserError):
         delete_preset(workspace, name)
+
+
+def test_a_secret_in_an_address_is_not_written_down(workspace: Workspace) -> None:
+    with pytest.raises(UserError, match="trackers.secret_in_address"):
+        save_preset(workspace, "mine", with_values(CONFIG, {"output.mlflow_uri": "https://token@example.org"}))
+    text = '{"format": 1, "output": {"mlflow_uri": "https://token@example.org"}}'
+    with pytest.raises(UserError, match="trackers.secret_in_address"):
+        import_preset(workspace, text.encode(), "mine.json")
+    assert own(workspace) == []
 
 
 def test_an_empty_name_and_an_unknown_one_are_refused(workspace: Workspace) -> None:

@@ -11,6 +11,7 @@ from tsft.config.fields import ABOVE_ZERO
 from tsft.config.run_config import RunConfig
 from tsft.config.scheduler_options import check_scheduler_options
 from tsft.config.schema import Setting, is_active, settings, value_of
+from tsft.config.tracker_rules import check_addresses
 from tsft.config.tuning_rules import check_adapter, check_optimizer
 from tsft.errors import Problem, message
 
@@ -68,6 +69,7 @@ def _check_together(config: RunConfig) -> Iterator[Problem]:
     yield from check_adapter(config)
     yield from check_optimizer(config)
     yield from _check_schedule(config)
+    yield from check_addresses(config)
 
 
 def _check_tuning(config: RunConfig) -> Iterator[Problem]:

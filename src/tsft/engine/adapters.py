@@ -36,7 +36,7 @@ from tsft.engine.parts import (
     norm_names,
     targets_among,
 )
-from tsft.errors import UserError, message
+from tsft.errors import Problem, UserError, message
 from tsft.model.changes import embedding_names
 
 Common = dict[str, Any]
@@ -48,7 +48,7 @@ def with_adapter(model: PreTrainedModel, config: RunConfig, encoder_is_new: bool
     """The model under a new adapter of the kind that `tuning.method` names."""
     saves_encoder = encoder_is_new or config.encoder.training == "full"
     for part in config.tuning.additional_modules:
-        modules_named(model, part)
+        modules_named(model, part, "tuning.additional_modules")
     tables = embedding_names(model) if config.model.resize_vocabulary else []
     saved = [*config.tuning.additional_modules, *((ENCODER,) if saves_encoder else ()), *tables]
     if config.tuning.method != "lora":
@@ -61,7 +61,8 @@ def with_adapter(model: PreTrainedModel, config: RunConfig, encoder_is_new: bool
     made = _MAKERS[config.tuning.method](config, common, model)
     if tables and model.config.tie_word_embeddings:
         if not isinstance(made, LoraConfig):
-            raise UserError(message("tuning.resize_tied", method=config.tuning.method))
+            told = message("tuning.resize_tied", method=config.tuning.method)
+            raise UserError(Problem("model.resize_vocabulary", told))
         made.ensure_weight_tying = True  # the head goes on being the embedding
     return get_peft_model(model, made)
 
@@ -84,12 +85,13 @@ def adapter_kind(method: str) -> str:
 def _targets(model: PreTrainedModel, config: RunConfig) -> list[str]:
     if config.tuning.method == "ln_tuning":
         return norm_names(model)
-    wanted = config.lora.targets if config.tuning.method == "lora" else config.adapter.targets
+    is_lora = config.tuning.method == "lora"
+    wanted = config.lora.targets if is_lora else config.adapter.targets
     names = linear_names(model, in_encoder=False)
     if config.tuning.method == "ia3" and not wanted:
         usual = [name for name in names if any(is_named(name, part) for part in _IA3_TARGETS)]
         return usual or names
-    return targets_among(names, wanted)
+    return targets_among(names, wanted, "lora.targets" if is_lora else "adapter.targets")
 
 
 def _lora(config: RunConfig, common: Common, model: PreTrainedModel) -> PeftConfig:
@@ -110,7 +112,8 @@ def _oft(config: RunConfig, common: Common, model: PreTrainedModel) -> PeftConfi
     for name in common["target_modules"]:
         width = model.get_submodule(name).in_features
         if width % size:
-            raise UserError(message("tuning.block_size", size=size, width=width, name=name.rsplit(".", 1)[-1]))
+            told = message("tuning.block_size", size=size, width=width, name=name.rsplit(".", 1)[-1])
+            raise UserError(Problem("adapter.block_size", told))
     return OFTConfig(**common, r=0, oft_block_size=size)
 
 

@@ -80,7 +80,7 @@ class Engine:
     def start(self, config: RunConfig, by: str = "") -> str:
         """Begin a run. Raises UserError with all problems, or `engine.busy` naming the run in progress."""
         self._refuse_if_busy()
-        raise_if_any(self.check(config))
+        self._refuse(config)
         run = self._record.create_run(config, by)
         try:
             self._begin(run, config, by, None)
@@ -99,7 +99,7 @@ class Engine:
         if not checkpoints:
             raise UserError(message("engine.no_checkpoint", name=run.name))
         config = run_config(run.folder)
-        raise_if_any(self.check(config))
+        self._refuse(config)
         mend_cut_line(run.folder.events)
         self._begin(run, config, by, checkpoints[0])
         return run.id
@@ -191,6 +191,14 @@ class Engine:
         running = self._record.active()
         if running is not None:
             raise busy(running)
+
+    def _refuse(self, config: RunConfig) -> None:
+        """Raise everything that is wrong with the config on this machine and with this model, before anything loads."""
+        problems, examiner = self.check(config), self._examining()
+        if not examiner.knows(config):  # a model is about to be built, if without weights: one at a time
+            self._end_asking()
+            self.end_examination()
+        raise_if_any([*problems, *examiner.model_problems(config, problems)])
 
     def _examining(self) -> Any:
         examining = _heavy("examining")

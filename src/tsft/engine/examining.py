@@ -5,6 +5,7 @@ One look at a time; a new one, a question or a start gives the present one up.
 
 import tempfile
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tsft.engine.control import Control
 from tsft.engine.device import give_memory_back
 from tsft.engine.failures import failure_of
 from tsft.engine.job import Job, ProgressTeller
+from tsft.engine.model_rules import model_problems
 from tsft.engine.readiness import SketchBook, make_card
 from tsft.engine.recipe import rehearse
 from tsft.engine.rehearsal import MemoryPeak, micro_batches, rehearsed
@@ -42,6 +44,10 @@ class Examiner:
     def knows(self, config: RunConfig) -> bool:
         """Whether a look at this config would load no model."""
         return self._book.knows(config)
+
+    def model_problems(self, config: RunConfig, found: Iterable[Problem]) -> list[Problem]:
+        """What the model itself says against a config of which `found` is known to be wrong."""
+        return model_problems(config, self._book, found)
 
     def begin(self, config: RunConfig, *, is_trial: bool, is_idle: bool) -> int:
         """Start a look and return its number at once. is_idle: whether nothing else is loaded in this process."""

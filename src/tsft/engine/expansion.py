@@ -6,7 +6,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from tsft.engine.parts import decoder_layers, is_named
-from tsft.errors import UserError, message
+from tsft.errors import Problem, UserError, message
 
 # The last projection of a layer's attention and of its feed-forward part: with zeros there it adds nothing.
 _OUTPUTS = (("o_proj", "out_proj", "dense"), ("down_proj", "dense_4h_to_h", "c_proj"))
@@ -21,7 +21,8 @@ def expand_blocks(model: PreTrainedModel, count: int) -> list[nn.Module]:
     old = len(layers)
     if count > old or old % count:
         fitting = ", ".join(str(number) for number in range(1, old + 1) if old % number == 0)
-        raise UserError(message("tuning.blocks_uneven", wanted=count, layers=old, fitting=fitting))
+        told = message("tuning.blocks_uneven", wanted=count, layers=old, fitting=fitting)
+        raise UserError(Problem("tuning.new_blocks", told))
     group = old // count
     sources = [number // (group + 1) * group + min(number % (group + 1), group - 1) for number in range(old + count)]
     new = []
@@ -46,7 +47,7 @@ def _silence(layer: nn.Module) -> None:
     for names in _OUTPUTS:
         found = [module for name, module in layer.named_modules() if any(is_named(name, part) for part in names)]
         if not found:
-            raise UserError(message("tuning.blocks_unknown", names=", ".join(names)))
+            raise UserError(Problem("tuning.method", message("tuning.blocks_unknown", names=", ".join(names))))
         for module in found:
             for parameter in module.parameters():
                 nn.init.zeros_(parameter)

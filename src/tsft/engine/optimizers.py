@@ -21,7 +21,7 @@ from tsft.config.run_config import RunConfig
 from tsft.engine.block_optimizers import BlockAdamW, Groups, MuonWithAdamW, StepInBackward, split
 from tsft.engine.parts import decoder_layers, linear_names, targets_among
 from tsft.engine.tuning import ParameterGroup
-from tsft.errors import Problem, message
+from tsft.errors import Problem, UserError, message
 
 # What of a low-rank optimizer's state is no tensor, by module and class: it may be read back from a checkpoint.
 _STATE_CLASSES = (
@@ -60,6 +60,21 @@ def make_optimizer(
     if facts.family == "schedule_free" and "warmup_steps" in options:
         options["warmup_steps"] = arguments.get_warmup_steps(steps)  # ours is a share of all steps
     return kind(groups, **options)
+
+
+def refuse_unfit(model: nn.Module, config: RunConfig) -> None:
+    """Raise UserError where the optimizer is told of layers that this tuned model has not."""
+    family = OPTIMIZERS[config.optim.optimizer].family
+    if family in ("galore", "apollo"):
+        wanted = config.galore.targets if family == "galore" else config.apollo.targets
+        targets_among(linear_names(model, in_encoder=False), wanted, f"{family}.targets")
+    if family == "badam":
+        blocks, start = len(_blocks(model)), config.badam.start_block
+        if not blocks:
+            raise UserError(Problem("optim.optimizer", message("tuning.no_blocks")))
+        if start >= blocks:
+            told = message("tuning.no_such_block", wanted=start, last=blocks - 1)
+            raise UserError(Problem("badam.start_block", told))
 
 
 def is_installed(module: str) -> bool:
@@ -120,11 +135,10 @@ def _muon(model: nn.Module, groups: Groups, config: RunConfig, arguments: Traini
 
 
 def _badam(model: nn.Module, groups: Groups, config: RunConfig, arguments: TrainingArguments) -> Optimizer:
-    layers = [[each for each in layer.parameters() if each.requires_grad] for layer in decoder_layers(model)]
     badam = config.badam
     return BlockAdamW(
         groups,
-        blocks=[layer for layer in layers if layer],
+        blocks=_blocks(model),
         interval=badam.switch_interval,
         mode=badam.switch_mode,
         start=badam.start_block,
@@ -133,6 +147,12 @@ def _badam(model: nn.Module, groups: Groups, config: RunConfig, arguments: Train
         betas=(config.optim.beta1, config.optim.beta2),
         eps=arguments.adam_epsilon,
     )
+
+
+def _blocks(model: nn.Module) -> list[list[nn.Parameter]]:
+    """What trains of each layer, without layers of which nothing does."""
+    layers = [[each for each in layer.parameters() if each.requires_grad] for layer in decoder_layers(model)]
+    return [layer for layer in layers if layer]
 
 
 def _low_rank(model: nn.Module, groups: Groups, config: RunConfig, arguments: TrainingArguments) -> Optimizer:
@@ -146,7 +166,7 @@ def _low_rank(model: nn.Module, groups: Groups, config: RunConfig, arguments: Tr
         chosen = config.apollo  # type: ignore[assignment]
         marks = {"proj_type": "std", "proj": config.apollo.projection, "scale_type": config.apollo.scale_type}
     marks |= {"rank": chosen.rank, "update_proj_gap": chosen.update_interval, "scale": chosen.scale}
-    names = targets_among(linear_names(model, in_encoder=False), chosen.targets)
+    names = targets_among(linear_names(model, in_encoder=False), chosen.targets, f"{facts.family}.targets")
     weights = [model.get_submodule(each).weight for each in names]
     groups = split(groups, [each for each in weights if each.requires_grad], marks, {})
     kind = _low_rank_class(name)

@@ -6,7 +6,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import ALL_LAYERNORM_LAYERS
 
-from tsft.errors import UserError, message
+from tsft.errors import Problem, UserError, message
 
 ENCODER = "ts_encoder"
 
@@ -45,25 +45,28 @@ def leaf_names(model: nn.Module, part: str) -> list[str]:
     ]
 
 
-def targets_among(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Those of the names that are asked for; all when none is, or "all". UserError for one that is not there."""
+def targets_among(names: Sequence[str], wanted: Sequence[str], field: str) -> list[str]:
+    """Those of the names that are asked for; all when none is, or "all". UserError for one that is not there.
+
+    field: the setting that asks for them.
+    """
     if not wanted or tuple(wanted) == ("all",):
         return list(names)
     missing = [part for part in wanted if not any(is_named(name, part) for name in names)]
     if missing:
         known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in names}))
-        raise UserError(message("tuning.no_such_target", name=", ".join(missing), known=known))
+        raise UserError(Problem(field, message("tuning.no_such_target", name=", ".join(missing), known=known)))
     return [name for name in names if any(is_named(name, part) for part in wanted)]
 
 
-def modules_named(model: nn.Module, part: str) -> list[nn.Module]:
-    """All modules that the name stands for. UserError with the names there are when it stands for none."""
+def modules_named(model: nn.Module, part: str, field: str) -> list[nn.Module]:
+    """All modules that the name stands for. UserError, tied to the setting `field`, when it stands for none."""
     found = [module for name, module in model.named_modules() if is_named(name, part)]
     if not found:
         known = sorted(
             {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if not list(module.children())}
         )
-        raise UserError(message("tuning.no_such_module", name=part, known=", ".join(known)))
+        raise UserError(Problem(field, message("tuning.no_such_module", name=part, known=", ".join(known))))
     return found
 
 

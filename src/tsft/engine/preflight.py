@@ -52,6 +52,8 @@ def _machine(config: RunConfig) -> Iterator[Problem]:
             yield Problem("model.attention", message("preflight.flash_needs_gpu"))
         elif importlib.util.find_spec("flash_attn") is None:
             yield Problem("model.attention", message("preflight.package", package="flash-attn"))
+        elif config.model.precision == "fp32":
+            yield Problem("model.attention", message("preflight.flash_needs_half"))
     if config.model.hub == "modelscope" and _is_from_hub(config) and importlib.util.find_spec("modelscope") is None:
         yield Problem("model.hub", message("preflight.package", package="modelscope"))
     if config.optim.optimizer in OPTIMIZERS:

@@ -1,6 +1,7 @@
 """Makes the readiness card: the model from its headers, the data from the caches of a run, and what follows."""
 
 import shutil
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class SketchBook:
 
     workspace: Workspace
     _sketches: dict[RunConfig, Sketch] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def knows(self, config: RunConfig) -> bool:
         return _key(config) in self._sketches
@@ -45,12 +47,13 @@ class SketchBook:
     def of(self, config: RunConfig) -> Sketch:
         """Raises UserError when the model's weights are not on this machine yet."""
         key = _key(config)
-        if key not in self._sketches:
-            made = sketch(config, self.workspace)
-            while len(self._sketches) >= _SKETCHES_KEPT:
-                self._sketches.pop(next(iter(self._sketches)))
-            self._sketches[key] = made
-        return self._sketches[key]
+        with self._lock:
+            if key not in self._sketches:
+                made = sketch(config, self.workspace)
+                while len(self._sketches) >= _SKETCHES_KEPT:
+                    self._sketches.pop(next(iter(self._sketches)))
+                self._sketches[key] = made
+            return self._sketches[key]
 
     def judge(self, config: RunConfig) -> list[Problem]:
         """What Start would say of the config."""

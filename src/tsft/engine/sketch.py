@@ -17,6 +17,7 @@ from torch import nn
 from tsft.config.catalog import BUILTIN
 from tsft.config.run_config import ADAPTERS, ModelSettings, RunConfig
 from tsft.engine.estimate import Sizes
+from tsft.engine.optimizers import refuse_unfit
 from tsft.engine.parts import ENCODER, decoder_layers, is_norm
 from tsft.engine.restore import merged, model_changes, new_encoder, result_folder
 from tsft.engine.series_trainer import TRAINED_WEIGHTS
@@ -58,6 +59,7 @@ def sketch(config: RunConfig, workspace: Workspace) -> Sketch:
         warnings.filterwarnings("ignore", message="for .* copying from a non-meta parameter")
         loaded, folder = _untuned(config, workspace)
         model = _tuned(loaded, config)
+    refuse_unfit(model, config)
     encoder = [(name, each.requires_grad) for name, each in model.named_parameters() if ENCODER in name]
     return Sketch(
         sizes=sizes_of(model, _weights_bytes(folder)),

@@ -6,7 +6,6 @@ run lasts. Keys and tokens are never ours: each tracker's own library takes them
 
 import importlib.util
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,20 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tsft.config.run_config import RunConfig
+from huggingface_hub import get_token
+
+from tsft.config.run_config import TRACKERS, RunConfig
 from tsft.engine.job import Job
 from tsft.errors import Problem, message
 
-# The module that is imported, and the package that brings it.
-_PACKAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "tensorboard": ("tensorboard", "tensorboard"),
-        "wandb": ("wandb", "wandb"),
-        "mlflow": ("mlflow", "mlflow"),
-        "swanlab": ("swanlab", "swanlab"),
-        "trackio": ("trackio", "trackio"),
-    }
-)
 # Where a login without the environment leaves its mark; without either, the package would ask on the terminal.
 _LOGINS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
@@ -35,21 +26,21 @@ _LOGINS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "swanlab": ("SWANLAB_API_KEY", ".swanlab/.netrc", "swanlab login"),
     }
 )
-_WITH_SECRET = re.compile(r"//[^/@\s]*:[^/@\s]*@")
 
 
 def tracker_problems(config: RunConfig) -> Iterator[Problem]:
-    """Trackers whose package is missing, and an address with a password in it."""
-    for name in dict.fromkeys(config.output.trackers):
-        if name in _PACKAGES and importlib.util.find_spec(_PACKAGES[name][0]) is None:
-            yield Problem("output.trackers", message("preflight.package", package=_PACKAGES[name][1]))
+    """Trackers whose package is missing, and those that nobody is logged in to."""
+    for name in dict.fromkeys(each for each in config.output.trackers if each in TRACKERS):
+        # Each package, and the module it brings, bears the tracker's name.
+        if importlib.util.find_spec(name) is None:
+            yield Problem("output.trackers", message("preflight.package", package=name))
         elif name in _LOGINS and not _is_local(name, config):
             variable, mark, command = _LOGINS[name]
             if variable not in os.environ and not (Path.home() / mark).is_file():
                 told = message("trackers.no_login", name=name, variable=variable, command=command)
                 yield Problem("output.trackers", told)
-    if "mlflow" in config.output.trackers and _WITH_SECRET.search(config.output.mlflow_uri):
-        yield Problem("output.mlflow_uri", message("trackers.secret_in_address"))
+        elif name == "trackio" and config.output.trackio_space and get_token() is None:
+            yield Problem("output.trackio_space", message("trackers.no_hub_login"))
     if config.output.trackers and not config.output.tracker_project.strip():
         yield Problem("output.tracker_project", message("trackers.no_project"))
 

@@ -8,7 +8,7 @@ from tsft.engine.estimate import Sizes
 
 
 class TriedLayer(nn.Module):
-    """One decoder layer of some sizes with random weights, and an adapter at each linear where the model has them."""
+    """trains_weights: whether its own weights train; an adapter stands at each linear where the model has them."""
 
     def __init__(self, sizes: Sizes, *, trains_weights: bool) -> None:
         super().__init__()
@@ -29,19 +29,13 @@ class TriedLayer(nn.Module):
         """float[B, T, D] to the same."""
         batch, tokens, _ = given.shape
         normed = self._norms[0](given)
-        heads = [self._linear(at, normed).view(batch, tokens, -1, self._width()).transpose(1, 2) for at in range(3)]
-        query, key, value = (
-            heads[0],
-            *(each.repeat_interleave(heads[0].shape[1] // each.shape[1], 1) for each in heads[1:]),
-        )
-        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        width = self._linears[0].out_features // self._heads
+        query, key, value = (self._linear(at, normed).view(batch, tokens, -1, width).transpose(1, 2) for at in range(3))
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
         given = given + self._linear(3, mixed.transpose(1, 2).reshape(batch, tokens, -1))
         normed = self._norms[1](given)
         gated = functional.silu(self._linear(4, normed)) * self._linear(5, normed)
         return given + self._linear(6, gated)
-
-    def _width(self) -> int:
-        return self._linears[0].out_features // self._heads
 
     def _linear(self, at: int, given: torch.Tensor) -> torch.Tensor:
         plain = self._linears[at](given)

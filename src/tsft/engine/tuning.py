@@ -19,7 +19,7 @@ from tsft.config.run_config import RunConfig
 from tsft.engine.adapters import with_adapter
 from tsft.engine.expansion import expand_blocks
 from tsft.engine.parts import ENCODER, decoder_layers, is_norm, modules_named
-from tsft.errors import UserError, message
+from tsft.errors import Problem, UserError, message
 from tsft.run.events import Group
 
 # peft 0.21 still asks models under a name that transformers 5.24 has renamed; nothing a person could change.
@@ -65,7 +65,7 @@ def as_trainable(model: Any) -> Any:
     """Weights that train in float32; raises UserError when there is none."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
-        raise UserError(message("tuning.nothing_trained"))
+        raise UserError(Problem("tuning.method", message("tuning.nothing_trained")))
     for parameter in trained:
         if parameter.dtype != torch.float32:
             parameter.data = parameter.data.float()
@@ -133,11 +133,12 @@ def _freeze(model: PreTrainedModel, config: RunConfig) -> None:
     model.requires_grad_(False)
     layers, wanted = decoder_layers(model), config.tuning.freeze_layers
     if abs(wanted) > len(layers):
-        raise UserError(message("tuning.too_many_layers", wanted=abs(wanted), layers=len(layers)))
+        told = message("tuning.too_many_layers", wanted=abs(wanted), layers=len(layers))
+        raise UserError(Problem("tuning.freeze_layers", told))
     for layer in layers[-wanted:] if wanted > 0 else layers[:-wanted] if wanted < 0 else ():
         layer.requires_grad_(True)
     for part in config.tuning.freeze_modules:
-        for module in modules_named(model, part):
+        for module in modules_named(model, part, "tuning.freeze_modules"):
             module.requires_grad_(True)
 
 

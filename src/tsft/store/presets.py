@@ -10,7 +10,8 @@ from typing import Any
 from tsft.config.codec import FORMAT, from_json, readable_part, to_json
 from tsft.config.llamafactory_work import Leftover, Mapped
 from tsft.config.run_config import RunConfig
-from tsft.errors import Message, Problem, UserError, message
+from tsft.config.tracker_rules import check_addresses
+from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.resources import resource_folder
 from tsft.store.atomic import write_json
 from tsft.store.imports import import_tree, is_own, read_tree
@@ -106,7 +107,11 @@ def refuse_waiting(workspace: Workspace, name: str) -> None:
 def save_preset(
     workspace: Workspace, name: str, config: RunConfig, *, about: str = "", overwrite: bool = False
 ) -> Preset:
-    """Save a whole config under a name. Raises UserError when it is taken (unless `overwrite`) or a shipped one's."""
+    """Save a whole config under a name. Raises UserError when it is taken (unless `overwrite`) or a shipped one's.
+
+    An address that may hold a secret is refused too: nothing would take it out of the file again.
+    """
+    raise_if_any(check_addresses(config))
     name = _own_name(workspace, name, overwrite)
     return _write(workspace, name, {**to_json(config), "about": {"text": about}})
 
@@ -146,7 +151,9 @@ def import_preset(workspace: Workspace, data: bytes, file_name: str, name: str =
     given = name.strip() or str(about.get("name") or "" if isinstance(about, Mapping) else "")
     free_name = _free_name(workspace, given or Path(file_name).stem)
     if is_own(tree):
-        return ImportedPreset(_write(workspace, free_name, tree), tuple(readable_part(tree)[1]))
+        config, problems = readable_part(tree)
+        raise_if_any(check_addresses(config))
+        return ImportedPreset(_write(workspace, free_name, tree), tuple(problems))
     found = import_tree(tree, file_name)
     preset = _write(workspace, free_name, {**to_json(found.config), "about": {"text": file_name}})
     return ImportedPreset(preset, (), found.mapped, found.leftovers)
