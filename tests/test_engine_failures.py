@@ -40,14 +40,15 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_rows_of_the_batch(
     assert bench.run(small(schedule__max_steps=1)).status == "finished"
 
 
-def test_a_model_folder_that_cannot_be_read_fails_with_a_sentence_not_a_traceback(bench: Bench) -> None:
+def test_a_model_folder_that_cannot_be_read_is_refused_with_a_sentence(bench: Bench) -> None:
     (bench.workspace.models / "builtin" / "model.safetensors").write_bytes(b"not weights")
 
-    state = bench.run(small())
+    with pytest.raises(UserError) as refused:
+        bench.run(small())
 
-    assert state.status == "failed" and state.failure is not None
-    assert state.failure.kind == "settings" and state.failure.traceback == ""
-    assert "builtin" in say("zh", state.failure.message)
+    (problem,) = refused.value.problems
+    assert problem.field == "model.name" and "builtin" in say("zh", problem.message)
+    assert bench.record.list_runs() == []
 
 
 @pytest.mark.parametrize(

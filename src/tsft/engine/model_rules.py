@@ -1,4 +1,4 @@
-"""What the chosen model itself says against a config, before its weights are read: layers it has not, sizes that differ.
+"""What the chosen model itself says against a config, before its weights are read: layers it lacks, odd sizes.
 
 It is asked by making the sketch of the readiness card; where the model is not here yet, the run says it instead.
 """
