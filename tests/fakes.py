@@ -8,7 +8,7 @@ from typing import Any
 
 from tsft.config.check import check
 from tsft.config.run_config import RunConfig
-from tsft.errors import Problem, UserError, message, raise_if_any
+from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.run.board import Board
 from tsft.run.events import (
     CheckpointSaved,
@@ -25,7 +25,7 @@ from tsft.run.events import (
     StepLogged,
 )
 from tsft.run.ports import Asked, Fetch, Watched
-from tsft.run.readiness import Examined
+from tsft.run.readiness import Examined, Readiness
 
 Script = Callable[[RunConfig], Iterator[Event]]
 
@@ -71,9 +71,14 @@ class FakeEngine:
         self.started: list[RunConfig] = []
         self.examined: Examined | None = None
         self.resumed: list[str] = []
+        self.card: Readiness | None = None
+        self.limited: Mapping[tuple[str, str], Message] = {}
 
     def check(self, config: RunConfig) -> list[Problem]:
         return [*check(config), *self._refuses]
+
+    def limits(self) -> Mapping[tuple[str, str], Message]:
+        return self.limited
 
     def start(self, config: RunConfig, by: str = "") -> str:
         raise_if_any(self.check(config))
@@ -107,7 +112,8 @@ class FakeEngine:
 
     def _look(self, config: RunConfig, *, is_trial: bool) -> int:
         raise_if_any(self.check(config))
-        self.examined = Examined(self.examined.number + 1 if self.examined else 1, is_trial)
+        number = self.examined.number + 1 if self.examined else 1
+        self.examined = Examined(number, is_trial, is_done=self.card is not None, readiness=self.card)
         return self.examined.number
 
     def readiness(self) -> Examined | None:

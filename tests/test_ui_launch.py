@@ -53,30 +53,30 @@ def test_foreign_names_and_pages_are_kept_out(headers: dict, method: str, allows
     assert answer(headers, method, allows) == wanted
 
 
-def test_a_taken_port_is_passed_over() -> None:
-    free = first_free_port("127.0.0.1")
+def test_a_taken_port_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", free))
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert not is_free("127.0.0.1", free)
-        assert first_free_port("127.0.0.1") > free
+        port = taken.getsockname()[1]
+        monkeypatch.setattr("tsft.ui.launch.DEFAULT_PORT", port)
+        assert not is_free("127.0.0.1", port)
+        assert first_free_port("127.0.0.1") > port
 
 
 def test_a_port_that_is_taken_between_looking_and_listening_gives_way_to_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    free = first_free_port("127.0.0.1")
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", free))
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
-        looks = iter([free, first_free_port("127.0.0.1")])
-        monkeypatch.setattr("tsft.ui.launch.first_free_port", lambda host: next(looks))
+        port = taken.getsockname()[1]
+        looks = iter([port])
+        monkeypatch.setattr("tsft.ui.launch.first_free_port", lambda host: next(looks, 0) or first_free_port(host))
         with gr.Blocks() as blocks:
             gr.HTML("here")
         launched = launch(blocks, Address())
         try:
-            assert not launched.url.endswith(f":{free}")
+            assert not launched.url.endswith(f":{port}")
             assert httpx.get(launched.url).status_code == 200
         finally:
             blocks.close(verbose=False)

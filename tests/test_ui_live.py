@@ -9,6 +9,7 @@ from tests.fakes import FakeEngine
 from tsft.config.run_config import RunConfig
 from tsft.config.schema import with_values
 from tsft.errors import Problem, message
+from tsft.i18n import say
 from tsft.run.board import Board
 from tsft.run.events import Progressed, RunStarted
 from tsft.run.ports import Fetch
@@ -50,16 +51,16 @@ def running(page: Page) -> Board:
 
 def test_a_tick_sends_nothing_where_nothing_changed(page: Page) -> None:
     running(page)
-    seen, *_ = page.handlers.tick({}, [], "en", "builtin", "huggingface", request())
-    again = page.handlers.tick(seen, [], "en", "builtin", "huggingface", request())
+    seen, *_ = page.handlers.tick({}, [], False, "en", "builtin", "huggingface", request())
+    again = page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request())
     assert all(is_skip(each) for each in again)
 
 
 def test_a_tick_sends_only_the_parts_that_changed(page: Page) -> None:
     board = running(page)
-    seen, *_ = page.handlers.tick({}, [], "en", "builtin", "huggingface", request())
+    seen, *_ = page.handlers.tick({}, [], False, "en", "builtin", "huggingface", request())
     board.say(Progressed(2.0, 5, 10, "rows"))
-    _, timer, *rest = page.handlers.tick(seen, [], "en", "builtin", "huggingface", request())
+    _, timer, *rest = page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request())
     panel, announcement, _, log = rest[3:7]
     assert 'data-status="preparing"' in panel
     assert is_skip(timer) and is_skip(announcement) and is_skip(log)
@@ -67,8 +68,8 @@ def test_a_tick_sends_only_the_parts_that_changed(page: Page) -> None:
 
 def test_another_language_is_sent_whole(page: Page) -> None:
     running(page)
-    seen, *_ = page.handlers.tick({}, [], "en", "builtin", "huggingface", request())
-    updates = page.handlers.tick(seen, [], "zh", "builtin", "huggingface", request())
+    seen, *_ = page.handlers.tick({}, [], False, "en", "builtin", "huggingface", request())
+    updates = page.handlers.tick(seen, [], False, "zh", "builtin", "huggingface", request())
     assert "准备中" in updates[5]
 
 
@@ -123,9 +124,9 @@ def test_a_second_start_is_refused_with_the_name_of_the_first(page: Page) -> Non
 def test_the_refusal_goes_when_the_run_in_the_way_has_ended(page: Page) -> None:
     running(page)
     _, _, problems, _ = page.handlers.start(request(), "en", *values_of(page, SOUND))
-    seen, *_ = page.handlers.tick({}, problems, "en", "builtin", "huggingface", request())
+    seen, *_ = page.handlers.tick({}, problems, False, "en", "builtin", "huggingface", request())
     page.context.engine.board = None
-    _, _, refusal, left, *_ = page.handlers.tick(seen, problems, "en", "builtin", "huggingface", request())
+    _, _, refusal, left, *_ = page.handlers.tick(seen, problems, False, "en", "builtin", "huggingface", request())
     assert (refusal, left) == ("", [])
 
 
@@ -152,7 +153,27 @@ def test_every_output_of_a_load_has_its_update(page: Page) -> None:
     updates = page.handlers.load("ja", {"optim.learning_rate": "0.5"}, "a")
     assert updates[page.parts.form.widget("optim.learning_rate")]["value"] == "0.5"
     assert updates[page.parts.train.stop]["value"] == "停止" and updates[page.parts.train.stop]["interactive"] is False
-    assert len(page.handlers.relabel("ko", [], "builtin", "huggingface")) == len(page.parts.relabel_outputs)
+    assert len(page.handlers.relabel("ko", [], "builtin", "huggingface", values_of(page, SOUND))) == len(
+        page.parts.relabel_outputs
+    )
+
+
+def test_what_this_machine_cannot_do_is_marked_and_said_beside_its_field() -> None:
+    engine = FakeEngine()
+    page = Page(PageContext(engine, load_preset=lambda name: SOUND))
+    seen, *_, known = page.handlers.tick({}, [], False, "en", "builtin", "huggingface", request())
+    assert is_skip(known)
+    engine.limited = {("optim.optimizer", "adamw_torch"): (why := message("preflight.package", package="adam"))}
+    known = page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request())[-1]
+    assert known is True
+    marked = dict(zip(page.parts.form.choosing(), page.parts.form.marks("en"), strict=True))["optim.optimizer"]
+    assert ("AdamW · not on this machine", "adamw_torch") in marked["choices"]
+    updates = page.handlers.load("zh", None, "a")
+    assert say("zh", why) in updates[page.parts.train.errors]
+    values = values_of(page, SOUND)
+    _, beside, _, remembered = page.handlers.edited("en", [], None, *values)
+    assert say("en", why) in beside
+    assert is_skip(page.handlers.edited("en", [], remembered, *values)[1])
 
 
 def test_an_interrupted_run_is_told_of_while_nothing_runs() -> None:

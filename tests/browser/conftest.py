@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.cards import READY
 from tests.fakes import FakeEngine
 from tsft.run.state import RunState
 from tsft.store import presets
@@ -69,8 +70,13 @@ def _preview(name: str, folder: str, first: int, count: int) -> Preview:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     tmp_path = tmp_path_factory.mktemp("served")
     engine = FakeEngine(seconds=PACE_SECONDS)
+    engine.card = READY
     workspace = open_workspace(tmp_path)
-    listed = [RunRow("r1", "7", "interrupted", "builtin", ("demo",), "lora", 20, 60, 1.2, 1.4, 1e9, 1000, "", "/r1")]
+    listed = [
+        RunRow(
+            "r1", "7", "interrupted", "builtin", ("demo",), "lora", 20, 60, 1.2, 1.4, 1e9, 1000, "/r1/adapter", "/r1"
+        )
+    ]
     context = PageContext(
         engine,
         str(tmp_path),

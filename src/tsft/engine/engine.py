@@ -15,7 +15,7 @@ from typing import Any
 from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.engine.control import Control, Pulse
 from tsft.engine.job import Job
-from tsft.errors import Problem, UserError, message, raise_if_any
+from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.log import run_log
 from tsft.run.board import Board, Follower, mend_cut_line, replay
 from tsft.run.events import Finished, RunStarted
@@ -44,6 +44,7 @@ class Engine:
         self._fetches: dict[str, Fetch] = {}
         self._asking: Any = None
         self._examiner: Any = None
+        self._limits: Mapping[tuple[str, str], Message] = {}
         self._is_closing = False
 
     # -- asking ------------------------------------------------------------------------------------------------------
@@ -52,10 +53,15 @@ class Engine:
         """Load torch, transformers and the recipe now, so that the first Start need not wait for them."""
         _heavy("recipe")
         _heavy("preflight")
+        self._limits = _heavy("limits").limits()
 
     def check(self, config: RunConfig) -> list[Problem]:
         """Everything that is wrong with the config on this machine; no weights are loaded."""
         return _heavy("preflight").preflight(config, self._workspace)
+
+    def limits(self) -> Mapping[tuple[str, str], Message]:
+        """What Start would refuse on this machine, by setting and choice; empty before `warm_up`."""
+        return self._limits
 
     def watched(self) -> Watched | None:
         """The run in progress here, else one of another process, else whichever of these was last seen."""

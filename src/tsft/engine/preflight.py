@@ -33,12 +33,17 @@ ADAPTER_CONFIG = "adapter_config.json"
 
 def preflight(config: RunConfig, workspace: Workspace) -> list[Problem]:
     """All problems: those of the config itself, then those of this machine and these files. Warnings come last."""
-    problems = [*check(config), *_machine(config), *_model(config, workspace), *_data(config, workspace)]
-    problems += [*extra_problems(config), *tracker_problems(config), *liger_problems(config)]
+    problems = [*check(config), *machine_problems(config), *_model(config, workspace), *_data(config, workspace)]
+    problems += extra_problems(config)
     if shutil.disk_usage(workspace.root).free < FREE_DISK_BYTES:
         free = shutil.disk_usage(workspace.root).free // 1024**2
         problems.append(Problem("", message("preflight.disk", free=free, wanted=FREE_DISK_BYTES // 1024**2)))
     return sorted(problems, key=lambda problem: problem.is_warning)
+
+
+def machine_problems(config: RunConfig) -> list[Problem]:
+    """What this machine and its packages say, whatever the files are."""
+    return [*_machine(config), *tracker_problems(config), *liger_problems(config)]
 
 
 def _machine(config: RunConfig) -> Iterator[Problem]:

@@ -49,6 +49,13 @@ class EnginePort(Protocol):
         """Everything that is wrong with the config on this machine, without loading anything heavy."""
         ...
 
+    def limits(self) -> Mapping[tuple[str, str], Message]:
+        """Which choices of settings cannot work on this machine: (key, choice) to what Start would say of it.
+
+        The choice of a switch is "True". Empty until what it takes to know is loaded.
+        """
+        ...
+
     def start(self, config: RunConfig, by: str = "") -> str:
         """Begin a run on the background thread and return its id at once.
 

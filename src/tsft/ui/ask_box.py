@@ -21,7 +21,7 @@ TICK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class AskBox:
-    """The controls. number: which question of the engine this session waits for; 0 for none."""
+    """The controls. number: which question of the engine this session waits for; 0 for none. example: its row."""
 
     dataset: Any
     row: Any
@@ -29,6 +29,7 @@ class AskBox:
     question: Any
     answer: Any
     number: Any
+    example: Any
     timer: Any
 
 
@@ -37,14 +38,17 @@ def place_ask_box(words: Words) -> AskBox:
     title = gr.HTML(elem_id="ask-title", apply_default_css=False)
     words.add_made(title, lambda language: {"value": _title(language)})
     with gr.Row(elem_classes=["gap-small"]):
-        dataset = gr.Dropdown(choices=[], interactive=True, elem_id="ask-dataset", min_width=120)
+        dataset = gr.Dropdown(
+            choices=[], interactive=True, allow_custom_value=True, elem_id="ask-dataset", min_width=120
+        )
         words.add(dataset, label="page.ask.dataset")
         row = gr.Number(1, minimum=1, precision=0, interactive=True, elem_id="ask-row", min_width=80)
         words.add(row, label="page.ask.row")
     ask = words.add(gr.Button(elem_id="ask"), value="page.ask.ask")
     question = gr.HTML(elem_id="ask-question", apply_default_css=False)
     answer = gr.HTML(elem_id="ask-answer", apply_default_css=False)
-    return AskBox(dataset, row, ask, question, answer, gr.State(0), gr.Timer(TICK_SECONDS, active=False))
+    timer = gr.Timer(TICK_SECONDS, active=False)
+    return AskBox(dataset, row, ask, question, answer, gr.State(0), gr.State(None), timer)
 
 
 def wire_ask_box(box: AskBox, context: PageContext, tab: Any, chosen_run: Any, language: Any) -> None:
@@ -61,14 +65,21 @@ def wire_ask_box(box: AskBox, context: PageContext, tab: Any, chosen_run: Any, l
             if example is None or not result:
                 key = "page.ask.no_result" if not result else "page.ask.no_row"
                 refused = monitor.said(translate(chosen_language, key), is_bad=True)
-                return ["", refused, 0, gr.Timer(active=False)]
+                return ["", refused, 0, None, gr.Timer(active=False)]
             turns = [dict(turn) for turn in example.turns if turn["role"] != "assistant"]
             number = context.engine.ask(result, turns, example.series)
         except UserError as error:
             refused = monitor.said(say_all(chosen_language, error), is_bad=True)
-            return ["", refused, 0, gr.Timer(active=False)]
+            return ["", refused, 0, None, gr.Timer(active=False)]
         waiting = answer_html(Asked(number, result), chosen_language)
-        return [row_html(example, chosen_language), waiting, number, gr.Timer(TICK_SECONDS, active=True)]
+        shown = row_html(example, chosen_language)
+        return [shown, waiting, number, example, gr.Timer(TICK_SECONDS, active=True)]
+
+    def relabel(number: int, example: PreviewRow | None, chosen_language: str) -> list[Any]:
+        """A refusal goes, as its reason is not kept."""
+        if example is None:
+            return ["", ""]
+        return [row_html(example, chosen_language), follow(number, chosen_language)[0]]
 
     def follow(number: int, chosen_language: str) -> list[Any]:
         asked = context.engine.asked()
@@ -79,7 +90,9 @@ def wire_ask_box(box: AskBox, context: PageContext, tab: Any, chosen_run: Any, l
 
     tab.select(offer, [box.dataset], box.dataset, **PRIVATE)
     inputs = [chosen_run, box.dataset, box.row, language]
-    box.ask.click(ask, inputs, [box.question, box.answer, box.number, box.timer], concurrency_limit=4, **QUEUED)
+    outputs = [box.question, box.answer, box.number, box.example, box.timer]
+    box.ask.click(ask, inputs, outputs, concurrency_limit=4, **QUEUED)
+    language.input(relabel, [box.number, box.example, language], [box.question, box.answer], **PRIVATE)
     box.timer.tick(follow, [box.number, language], [box.answer, box.timer], concurrency_limit=None, **PRIVATE)
 
 

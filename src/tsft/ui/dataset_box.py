@@ -11,7 +11,7 @@ from tsft.errors import UserError
 from tsft.i18n import say, say_all, translate
 from tsft.ui import monitor
 from tsft.ui.context import PageContext, Preview, PreviewRow
-from tsft.ui.events import PRIVATE
+from tsft.ui.events import BESIDE, PRIVATE, QUEUED
 from tsft.ui.form import Form
 from tsft.ui.pictures import extent, picture
 from tsft.ui.words import Words
@@ -23,6 +23,9 @@ SERIES_SHOWN = 12
 PLACEHOLDER = "<ts><ts/>"
 # The settings that are chosen among what lies in the data folder.
 DATASET_KEYS = ("data.datasets", "data.validation_datasets")
+# Until the rows are there, those of before are grey.
+WAIT = "(...given) => { document.getElementById('preview')?.classList.add('is-waiting'); return given; }"
+DONE = "() => { document.getElementById('preview')?.classList.remove('is-waiting'); }"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def place_dataset_box(form: Form, words: Words) -> DatasetBox:
     form.place("data.datasets")
     with gr.Accordion(open=False, elem_classes=["fold"], elem_id="preview-fold") as fold:
         which = words.add(
-            gr.Dropdown(choices=[], interactive=True, elem_id="preview-which"), label="page.preview.which"
+            gr.Dropdown(choices=[], interactive=True, allow_custom_value=True, elem_id="preview-which"),
+            label="page.preview.which",
         )
         with gr.Row(elem_classes=["gap-small"]):
             buttons = [
@@ -85,17 +89,21 @@ def wire_dataset_box(box: DatasetBox, form: Form, context: PageContext, language
 
         return handler
 
+    def relabel(is_shown: str | None, name: str | None, start: int, own_folder: str, chosen_language: str) -> Any:
+        return look(0)(name, start, own_folder, chosen_language)[0] if is_shown else gr.skip()
+
     form.widget("data.datasets").change(
         offer,
         [form.widget("data.datasets"), box.which],
         box.which,
-        **PRIVATE,
+        **BESIDE,
     )
     inputs = [box.which, box.first, form.widget("data.folder"), language]
-    event = {"show_progress": "minimal", "api_visibility": "private", "concurrency_limit": 4}
-    gr.on([box.show.click, box.fold.expand, box.which.input], look(None), inputs, [box.shown, box.first], **event)
-    box.back.click(look(-ROWS), inputs, [box.shown, box.first], **event)
-    box.more.click(look(ROWS), inputs, [box.shown, box.first], **event)
+    language.input(relabel, [box.shown, *inputs], box.shown, **QUEUED)
+    begins = [box.show.click, box.fold.expand, box.which.input]
+    for triggers, by in ((begins, None), ([box.back.click], -ROWS), ([box.more.click], ROWS)):
+        found = gr.on(triggers, look(by), inputs, [box.shown, box.first], js=WAIT, concurrency_limit=4, **QUEUED)
+        found.then(None, js=DONE, **PRIVATE)
 
 
 def preview_html(preview: Preview, language: str) -> str:

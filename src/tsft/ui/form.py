@@ -10,15 +10,16 @@ from tsft.config import codec
 from tsft.config.run_config import RunConfig
 from tsft.config.schema import Setting, is_active, setting_by_key, settings, value_of, with_values
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
-from tsft.ui.widgets import make_widget, shown, words_of
+from tsft.ui.widgets import Limits, make_widget, shown, words_of
 from tsft.ui.words import Words
 
 
 class Form:
     """The controls of one page, by setting, built piece by piece inside its layout; `widgets` keeps the order."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, limits: Callable[[], Limits] = dict) -> None:
         self._words = words
+        self._limits = limits
         self._made: dict[str, Any] = {}
         self._rest: dict[Sequence[str], list[str]] = {}
 
@@ -28,7 +29,19 @@ class Form:
             setting = setting_by_key()[key]
             widget = make_widget(setting)
             widget.visible = _visibility(is_active(RunConfig(), setting))
-            self._made[key] = self._words.add_made(widget, partial(words_of, setting))
+            self._made[key] = self._words.add_made(widget, partial(self._words_of, setting))
+
+    def _words_of(self, setting: Setting, language: str) -> dict[str, Any]:
+        return words_of(setting, language, self._limits())
+
+    def choosing(self) -> list[str]:
+        """The settings of which this machine may not be able to do every choice."""
+        chosen = [setting_by_key()[key] for key in self._made]
+        return [each.key for each in chosen if each.facts.choices or each.kind is bool]
+
+    def marks(self, language: str) -> list[Any]:
+        """Updates for the controls of `choosing()`: their words, with what this machine cannot do."""
+        return [gr.update(**self._words_of(setting_by_key()[key], language)) for key in self.choosing()]
 
     def place_rest(self, sections: Sequence[str], is_advanced: bool) -> None:
         """Create the controls of these sections that are not placed yet, in rows of up to three."""

@@ -11,7 +11,7 @@ import gradio as gr
 from tsft.config.run_config import RunConfig
 from tsft.config.schema import setting_by_key, value_of
 from tsft.errors import Problem, UserError, message
-from tsft.i18n import translate
+from tsft.i18n import FALLBACK, translate
 from tsft.log import without_secrets
 from tsft.ui import monitor
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices
@@ -19,10 +19,11 @@ from tsft.ui.folds import SIMPLE, fold_updates
 from tsft.ui.live import IDLE_SECONDS, View
 from tsft.ui.mode_box import differs_html
 from tsft.ui.parts import Parts
+from tsft.ui.preset_box import about_html
 from tsft.ui.presets import refuse_waiting
 from tsft.ui.top_bar import fetch_update, offered, path_of, result_choices
-from tsft.ui.train_tab import NO_ERRORS, problems_html, remaining_problems, start_run
-from tsft.ui.widgets import shown
+from tsft.ui.train_tab import errors_html, problems_html, remaining_problems, start_run
+from tsft.ui.widgets import limited, shown
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ class Handlers:
         result: dict[Any, Any] = {each: gr.update(**properties) for each, properties in updates.items()}
         result[self._parts.words_feed] = words_feed_html(language)
         result[self._parts.train.presets.loaded] = loaded
+        result[self._parts.train.preset_box.about] = about_html(self._context, self._context.first_preset, language)
+        result[self._parts.train.errors] = self._beside([], values, language)
+        result[self._parts.knows_limits] = bool(self._context.engine.limits())
         result[modes.differs] = differs_html(form, self._context, list(values.values()), loaded, mode, language)
         result[self._parts.top.path] = gr.update(
             **updates[self._parts.top.path], value=path_of(values["model.name"], values["model.hub"])
@@ -75,9 +79,12 @@ class Handlers:
         result[self._parts.timer] = gr.Timer(IDLE_SECONDS)
         return result
 
-    def relabel(self, language: str, problems: Sequence[Problem], model: str, hub: str) -> list[Any]:
+    def relabel(
+        self, language: str, problems: Sequence[Problem], model: str, hub: str, values: Sequence[Any]
+    ) -> list[Any]:
         """All words in another language; what is typed and chosen stays."""
-        summary, beside = problems_html(self._form, problems, language)
+        summary = problems_html(problems, language)
+        beside = self._beside(problems, dict(zip(self._form.keys, values, strict=True)), language)
         result: dict[Any, Any] = dict(zip(self._words.components, self._words.updates(language), strict=True))
         result |= {
             self._parts.words_feed: words_feed_html(language),
@@ -94,6 +101,7 @@ class Handlers:
         self,
         seen: dict[str, Any],
         problems: Sequence[Problem],
+        knows_limits: bool,
         language: str,
         model: str,
         hub: str,
@@ -107,7 +115,8 @@ class Handlers:
         timer = gr.Timer(seconds) if seen.get("seconds") != seconds else gr.skip()
         has_ended = bool(seen.get("buttons", (False,))[0]) and not is_active
         ended = self._after_a_run(problems, language) if has_ended else [gr.skip()] * 3
-        return [now_seen if now_seen != seen else gr.skip(), timer, *ended, *updates]
+        known = gr.skip() if knows_limits or not self._context.engine.limits() else True
+        return [now_seen if now_seen != seen else gr.skip(), timer, *ended, *updates, known]
 
     def _after_a_run(self, problems: Sequence[Problem], language: str) -> list[Any]:
         """A run ended: there is more to continue from, and nothing is in the way of the next one any more."""
@@ -156,14 +165,20 @@ class Handlers:
             logger.exception("Start failed")
             why = without_secrets(f"{type(error).__name__}: {error}")[:300]
             problems = [Problem("", message("page.start_failed", why=why))]
-        summary, beside = problems_html(self._form, problems, language)
-        return [summary, beside, problems, dict(zip(self._form.keys, values, strict=True))]
+        remembered = dict(zip(self._form.keys, values, strict=True))
+        beside = self._beside(problems, remembered, language)
+        return [problems_html(problems, language), beside, problems, remembered]
+
+    def _beside(self, problems: Sequence[Problem], values: Mapping[str, Any], language: str) -> str:
+        """The sentences beside the fields: what is wrong, and what this machine cannot do."""
+        notes = limited(values, self._context.engine.limits())
+        return errors_html(self._form, problems, language, notes)
 
     def stop(self, language: str, request: gr.Request) -> list[Any]:
         try:
             self._context.engine.stop(_who(request))
         except UserError as error:
-            return [gr.skip(), problems_html(self._form, error.problems, language)[0]]
+            return [gr.skip(), problems_html(error.problems, language)]
         return [gr.update(interactive=False), ""]
 
     def edited(
@@ -171,10 +186,12 @@ class Handlers:
     ) -> list[Any]:
         """After a change by hand: remember the form; of what was wrong, keep what still is."""
         remembered = dict(zip(self._form.keys, values, strict=True))
-        if not problems:
+        limits = self._context.engine.limits()
+        if not problems and limited(before or {}, limits) == limited(remembered, limits):
             return [gr.skip(), gr.skip(), gr.skip(), remembered]
         left = self._still_wrong(problems, before or {}, remembered)
-        return [*problems_html(self._form, left, language), left, remembered]
+        beside = self._beside(left, remembered, language)
+        return [problems_html(left, language), beside, left, remembered]
 
     def _still_wrong(
         self, problems: Sequence[Problem], before: Mapping[str, Any], now: Mapping[str, Any]
@@ -204,7 +221,7 @@ class Handlers:
         path = path_of(config.model.name, config.model.hub)
         fetch = fetch_update(config.model.name, config.model.hub, self._context, language)
         folds = fold_updates(self._form, self._parts.train.folds, config, mode)
-        return [path, fetch, "", NO_ERRORS, [], remembered, *folds]
+        return [path, fetch, "", self._beside([], remembered, language), [], remembered, *folds]
 
     def name_from_path(self, path: str, name: str, hub: str, language: str) -> list[Any]:
         """Updates for path, name and fetch button: what is typed as a path becomes the model.
@@ -226,7 +243,7 @@ class Handlers:
             try:
                 self._context.engine.fetch_model(wanted, hub)
             except UserError as error:
-                return [gr.skip(), problems_html(self._form, error.problems, language)[0]]
+                return [gr.skip(), problems_html(error.problems, language)]
         return [gr.update(visible="hidden"), gr.skip()]
 
     def _first_config(self) -> RunConfig:
@@ -238,8 +255,9 @@ class Handlers:
 
 
 def words_feed_html(language: str) -> str:
-    """Tells the page's script which language the labels are in, and what the server's clock says."""
-    return f'<div data-language="{language}" data-now="{time.time():.3f}"></div>'
+    """Tells the page's script the language of the labels, what the server's clock says, and a word of Gradio's."""
+    copy = escape(translate(language or FALLBACK, "page.preview.copy"))
+    return f'<div data-language="{language}" data-now="{time.time():.3f}" data-copy="{copy}"></div>'
 
 
 def _together(words: Any, update: Any) -> Any:

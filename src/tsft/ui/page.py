@@ -7,7 +7,7 @@ import gradio as gr
 from tsft.config.schema import setting_by_key
 from tsft.ui.context import PageContext
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
-from tsft.ui.events import PRIVATE
+from tsft.ui.events import BESIDE, PRIVATE
 from tsft.ui.folds import SIMPLE
 from tsft.ui.form import Form
 from tsft.ui.handlers import Handlers, words_feed_html
@@ -75,11 +75,13 @@ class Page:
         language = parts.top.language
         tick: dict[str, Any] = {
             "fn": handlers.tick,
-            "inputs": [parts.seen, parts.problems, language, *parts.model],
+            "inputs": [parts.seen, parts.problems, parts.knows_limits, language, *parts.model],
             "outputs": parts.tick_outputs,
             **PRIVATE,
         }
         parts.timer.tick(**tick, concurrency_limit=None, trigger_mode="once")
+        marked = [parts.form.widget(key) for key in parts.form.choosing()]
+        parts.knows_limits.change(parts.form.marks, language, marked, **PRIVATE)
         train.start.click(None, js=PRESS, **PRIVATE)
         said = [train.refusal, train.errors, parts.problems, parts.remembered]
         given = [train.presets.loaded, language, *parts.form.widgets]
@@ -94,13 +96,14 @@ class Page:
         told = [mode, train.presets.loaded, language]
         controlling = [form.widget(key) for key in form.controlling()]
         followers = [*(form.widget(key) for key in form.dependent()), *train.folds.values()]
-        gr.on([each.change for each in controlling], handlers.show_and_hide, [mode, *controlling], followers, **PRIVATE)
+        shown = [each.change for each in controlling]
+        gr.on(shown, handlers.show_and_hide, [mode, *controlling], followers, **BESIDE)
 
         def edited(chosen: str, loaded: str, language: str, problems: Any, before: Any, *values: Any) -> list[Any]:
             differs = differs_html(form, self.context, values, loaded, chosen, language)
             return [*handlers.edited(language, problems, before, *values), differs]
 
-        gr.on(
+        follows = gr.on(
             [each.change for each in form.widgets],
             edited,
             [*told, parts.problems, parts.remembered, *form.widgets],
@@ -115,7 +118,7 @@ class Page:
         mode.input(handlers.change_mode, [*told, *form.widgets], changed, **PRIVATE)
         wire_mode_box(train.modes, form, self.context, train.presets.loaded, parts.top)
         wire_preset_box(train.preset_box, train.presets, self.context, language)
-        wire_preview(train.preview, form, self.context, language)
+        wire_preview(train.preview, form, self.context, language, follows)
         wire_readiness(train.readiness, form, self.context, language)
 
     def _wire_language(self) -> None:
@@ -127,7 +130,7 @@ class Page:
             chosen: str, problems: Any, model: str, hub: str, mode: str, loaded: str, *values: Any
         ) -> list[Any]:
             differs = differs_html(form, self.context, values, loaded, mode, chosen)
-            return [*self.handlers.relabel(chosen, problems, model, hub), differs]
+            return [*self.handlers.relabel(chosen, problems, model, hub, values), differs]
 
         inputs += [modes.mode, loaded, *form.widgets]
         outputs = [*parts.relabel_outputs, modes.differs]
@@ -174,7 +177,7 @@ def relax_queue(blocks: gr.Blocks) -> None:
 def _place(context: PageContext) -> Parts:
     """Lay everything out inside the open Blocks."""
     words = Words()
-    form = Form(words)
+    form = Form(words, context.engine.limits)
     words_feed = gr.HTML(words_feed_html(""), elem_id="words-feed", elem_classes=["feed"])
     top = place_top_bar(form, words)
     with gr.Tabs(elem_id="tabs"):
@@ -196,6 +199,7 @@ def _place(context: PageContext) -> Parts:
         timer=gr.Timer(IDLE_SECONDS),
         seen=gr.State({}),
         problems=gr.State([]),
+        knows_limits=gr.State(False),
         # Key and secret are fixed, or the browser's copy could not be read after a restart; it holds no secret.
         remembered=gr.BrowserState(None, storage_key="tsft_form", secret="tsft"),
     )

@@ -14,7 +14,10 @@ from tsft.ui.words import Words
 
 @dataclass(frozen=True)
 class Parts:
-    """seen, problems: what this session was sent last. remembered: the form as this browser keeps it."""
+    """seen, problems: what this session was sent last. remembered: the form as this browser keeps it.
+
+    knows_limits: whether the form shows already what this machine cannot do.
+    """
 
     context: PageContext
     words: Words
@@ -27,6 +30,7 @@ class Parts:
     timer: Any
     seen: Any
     problems: Any
+    knows_limits: Any
     remembered: Any
 
     @property
@@ -44,7 +48,7 @@ class Parts:
     @property
     def tick_outputs(self) -> list[Any]:
         start = [self.seen, self.timer, self.train.refusal, self.problems, self.form.widget("model.continue_from")]
-        return [*start, *self.live_outputs]
+        return [*start, *self.live_outputs, self.knows_limits]
 
     @property
     def config_outputs(self) -> list[Any]:
@@ -58,7 +62,8 @@ class Parts:
         """Everything that a fresh page is sent, each component once."""
         train = self.train
         worded = [*self.words.components, *self.form.widgets, self.words_feed, self.top.language, self.top.path]
-        worded += [train.modes.mode, train.modes.differs, train.presets.loaded]
+        worded += [train.modes.mode, train.modes.differs, train.presets.loaded, train.preset_box.about]
+        worded += [train.errors, self.knows_limits]
         return list(dict.fromkeys([*worded, *train.folds.values(), *self.live_outputs, self.timer, self.seen]))
 
     @property

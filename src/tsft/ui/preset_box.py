@@ -14,7 +14,7 @@ from tsft.i18n import say, say_all, translate
 from tsft.store.presets import ImportedPreset
 from tsft.ui import monitor
 from tsft.ui.context import PageContext, PresetChoice
-from tsft.ui.events import PRIVATE
+from tsft.ui.events import BESIDE, PRIVATE
 from tsft.ui.presets import PresetRow, preset_words
 from tsft.ui.words import Words
 
@@ -61,7 +61,6 @@ def place_preset_box(words: Words, context: PageContext) -> PresetBox:
             words.add(bring, label="page.preset.import")
         feed = gr.Textbox(visible="hidden", elem_id="preset-feed")
     words.add(fold, label="page.preset.more")
-    words.add_made(about, lambda language: {"value": about_html(context, context.first_preset, language)})
     return PresetBox(about, new_name, rename, delete, export, bring, gr.State(""), feed)
 
 
@@ -106,7 +105,12 @@ def wire_preset_box(box: PresetBox, row: PresetRow, context: PageContext, langua
         html = imported_html(imported, Path(path).name, chosen_language)
         return [html, _names(context, chosen_language, imported.preset.name)]
 
-    row.name.change(describe, [row.name, language], [box.about, box.armed], **PRIVATE)
+    def relabel(name: str | None, chosen_language: str) -> tuple[str, str]:
+        """What was said of a click stays in its language, so it goes."""
+        return about_html(context, name or "", chosen_language), ""
+
+    language.input(relabel, [row.name, language], [box.about, row.said], **PRIVATE)
+    row.name.change(describe, [row.name, language], [box.about, box.armed], **BESIDE)
     renaming = [row.name, box.new_name, row.loaded, language]
     box.rename.click(rename, renaming, [row.said, row.name, row.loaded], **PRIVATE)
     box.delete.click(delete, [row.name, box.armed, language], [row.said, row.name, box.armed], **PRIVATE)

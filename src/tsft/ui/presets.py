@@ -12,7 +12,7 @@ from tsft.i18n import say, say_all, translate
 from tsft.ui import monitor
 from tsft.ui.context import PageContext
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices
-from tsft.ui.events import PRIVATE
+from tsft.ui.events import BESIDE, PRIVATE
 from tsft.ui.form import Form
 from tsft.ui.words import Words
 
@@ -105,7 +105,7 @@ def wire_presets(
 
     row.load.click(load, [row.name, language, mode], outputs, **PRIVATE)
     row.rest.click(load_rest, [row.name, language, mode], outputs, **PRIVATE)
-    row.name.change(lambda: gr.update(visible=False), None, row.rest, **PRIVATE)
+    row.name.change(lambda: gr.update(visible=False), None, row.rest, **BESIDE)
     row.save.click(save, [row.name, row.loaded, language, *form.widgets], [row.said, row.name, row.loaded], **PRIVATE)
 
 

@@ -47,8 +47,11 @@ def place_preview(words: Words) -> PreviewBox:
     return PreviewBox(fold, gr.State(False), said, made["command"], made["json"], made["script"])
 
 
-def wire_preview(box: PreviewBox, form: Form, context: PageContext, language: Any) -> None:
-    """Fill the fold when it opens, and again whenever a setting changes while it is open."""
+def wire_preview(box: PreviewBox, form: Form, context: PageContext, language: Any, edited: Any) -> None:
+    """Fill the fold when it opens, and again whenever a setting changes while it is open.
+
+    edited: the event after which the page has followed a change of the form.
+    """
     shown = [box.said, box.command, box.json, box.script]
 
     def fill(chosen_language: str, *values: Any) -> list[Any]:
@@ -63,8 +66,8 @@ def wire_preview(box: PreviewBox, form: Form, context: PageContext, language: An
     def follow(is_open: bool, chosen_language: str, *values: Any) -> list[Any]:
         return fill(chosen_language, *values) if is_open else [gr.skip()] * len(shown)
 
+    language.input(follow, [box.is_open, language, *form.widgets], shown, **PRIVATE)
     box.fold.expand(lambda: True, None, box.is_open, **PRIVATE)
     box.fold.expand(fill, [language, *form.widgets], shown, **PRIVATE)
     box.fold.collapse(lambda: False, None, box.is_open, **PRIVATE)
-    changes = [each.change for each in form.widgets]
-    gr.on(changes, follow, [box.is_open, language, *form.widgets], shown, trigger_mode="always_last", **PRIVATE)
+    edited.then(follow, [box.is_open, language, *form.widgets], shown, **PRIVATE)

@@ -3,14 +3,14 @@
 `card_html` is made from plain data; names that come from a person or a dataset are escaped and shown as text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from tsft.errors import UserError
+from tsft.errors import Problem, UserError
 from tsft.i18n import say, translate
 from tsft.run.readiness import DatasetCounts, Examined, Readiness
 from tsft.ui import monitor
@@ -27,12 +27,13 @@ WIDTH, HEIGHT = 480, 70
 
 @dataclass(frozen=True)
 class ReadinessBox:
-    """The controls. number: which look of the engine this session waits for; 0 for none."""
+    """The controls. number: which look of the engine this session waits for; 0 for none. problems: why it has none."""
 
     check: Any
     dry_run: Any
     card: Any
     number: Any
+    problems: Any
     timer: Any
 
 
@@ -42,7 +43,7 @@ def place_readiness(words: Words) -> ReadinessBox:
         check = words.add(gr.Button(size="sm", elem_id="check", min_width=110), value="page.ready.check")
         dry_run = words.add(gr.Button(size="sm", elem_id="dry-run", min_width=110), value="page.ready.dry_run")
     card = gr.HTML(elem_id="readiness", apply_default_css=False)
-    return ReadinessBox(check, dry_run, card, gr.State(0), gr.Timer(TICK_SECONDS, active=False))
+    return ReadinessBox(check, dry_run, card, gr.State(0), gr.State([]), gr.Timer(TICK_SECONDS, active=False))
 
 
 def wire_readiness(box: ReadinessBox, form: Form, context: PageContext, language: Any) -> None:
@@ -53,9 +54,10 @@ def wire_readiness(box: ReadinessBox, form: Form, context: PageContext, language
             config = form.config(values)
             number = context.engine.dry_run(config) if is_trial else context.engine.examine(config)
         except UserError as error:
-            refused = monitor.refusal([each for each in error.problems if not each.is_warning], {}, chosen_language)
-            return [refused, 0, gr.Timer(active=False)]
-        return [examined_html(Examined(number, is_trial), chosen_language), number, gr.Timer(TICK_SECONDS, active=True)]
+            problems = [each for each in error.problems if not each.is_warning]
+            return [monitor.refusal(problems, {}, chosen_language), 0, problems, gr.Timer(active=False)]
+        begun = examined_html(Examined(number, is_trial), chosen_language)
+        return [begun, number, [], gr.Timer(TICK_SECONDS, active=True)]
 
     def check(chosen_language: str, *values: Any) -> list[Any]:
         return begin(False, chosen_language, values)
@@ -63,15 +65,21 @@ def wire_readiness(box: ReadinessBox, form: Form, context: PageContext, language
     def dry_run(chosen_language: str, *values: Any) -> list[Any]:
         return begin(True, chosen_language, values)
 
+    def relabel(number: int, problems: Sequence[Problem], chosen_language: str) -> str:
+        if not number:
+            return monitor.refusal(problems, {}, chosen_language)
+        return follow(number, chosen_language)[0]
+
     def follow(number: int, chosen_language: str) -> list[Any]:
         examined = context.engine.readiness()
         if examined is None or examined.number != number:  # another session has looked since
             return [monitor.said(translate(chosen_language, "page.ready.given_up")), gr.Timer(active=False)]
         return [examined_html(examined, chosen_language), gr.Timer(active=False) if examined.is_done else gr.skip()]
 
-    inputs, outputs = [language, *form.widgets], [box.card, box.number, box.timer]
+    inputs, outputs = [language, *form.widgets], [box.card, box.number, box.problems, box.timer]
     box.check.click(check, inputs, outputs, **PRIVATE)
     box.dry_run.click(dry_run, inputs, outputs, **PRIVATE)
+    language.input(relabel, [box.number, box.problems, language], box.card, **PRIVATE)
     box.timer.tick(follow, [box.number, language], [box.card, box.timer], concurrency_limit=None, **PRIVATE)
 
 

@@ -121,17 +121,18 @@ def _place_folds(form: Form, words: Words) -> dict[tuple[str, bool], Any]:
     return folds
 
 
-def errors_html(form: Form, problems: Sequence[Problem], language: str) -> str:
+def errors_html(form: Form, problems: Sequence[Problem], language: str, notes: Sequence[Problem] = ()) -> str:
     """The sentences by field for `assets/page.js`, which puts each beside its control.
 
-    A control in a closed fold is not in the page yet: the folds to open come along.
+    A control in a closed fold is not in the page yet: the folds to open come along; none for notes, which can wait.
     """
+    wrong = sentences_by_field(each for each in problems if not each.is_warning)
     texts = {
         element_id(key): {
             "text": " ".join(say(language, each) for each in found),
-            "folds": folds_around(form, key),
+            "folds": folds_around(form, key) if key in wrong else [],
         }
-        for key, found in sentences_by_field(problems).items()
+        for key, found in {**sentences_by_field(notes), **wrong}.items()
         if key in form.keys
     }
     return f'<div data-errors="{escape(json.dumps(texts, ensure_ascii=False))}"></div>'
@@ -141,10 +142,10 @@ def field_labels(language: str) -> dict[str, str]:
     return {key: translate(language, each.label_key) for key, each in setting_by_key().items()}
 
 
-def problems_html(form: Form, problems: Sequence[Problem], language: str) -> tuple[str, str]:
-    """The summary in the output area, and the sentences beside the fields."""
+def problems_html(problems: Sequence[Problem], language: str) -> str:
+    """The summary in the output area."""
     errors = [each for each in problems if not each.is_warning]
-    return monitor.refusal(errors, field_labels(language), language), errors_html(form, errors, language)
+    return monitor.refusal(errors, field_labels(language), language)
 
 
 def start_run(form: Form, context: PageContext, by: str, values: Sequence[Any]) -> list[Problem]:

@@ -1,11 +1,17 @@
 """One control for one setting: which kind, how a value is shown in it, and its words in a language."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
 
 from tsft.config.schema import Setting
-from tsft.i18n import translate
+from tsft.errors import Message, Problem
+from tsft.i18n import say, translate
+
+# By setting and choice, why it cannot work on this machine.
+Limits = Mapping[tuple[str, str], Message]
 
 # Projections that every LLaMA- or Qwen-shaped model has; any other name can be typed.
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -77,13 +83,29 @@ def value_words(setting: Setting, value: Any, language: str) -> str:
     return ", ".join(text) if isinstance(text, list) else str(text)
 
 
-def words_of(setting: Setting, language: str) -> dict[str, Any]:
-    """Label (with its unit, where the label does not say it), help, and translated choices."""
+def words_of(setting: Setting, language: str, limits: Limits = MappingProxyType({})) -> dict[str, Any]:
+    """Label (with its unit, where the label does not say it), help, and translated choices.
+
+    A choice that cannot work on this machine is marked; a switch that cannot be turned on has the reason in its help.
+    """
     label = translate(language, setting.label_key)
     unit = translate(language, f"unit.{setting.facts.unit}") if setting.facts.unit else ""
     if unit.casefold() not in label.casefold():
         label = translate(language, "page.with_unit", label=label, unit=unit)
     words: dict[str, Any] = {"label": label, "info": translate(language, setting.help_key)}
     if setting.facts.choices:
-        words["choices"] = [(translate(language, setting.choice_key(each)), each) for each in setting.facts.choices]
+        words["choices"] = [(_choice_words(setting, each, language, limits), each) for each in setting.facts.choices]
+    elif (setting.key, "True") in limits:
+        words["info"] += " " + say(language, limits[setting.key, "True"])
     return words
+
+
+def _choice_words(setting: Setting, choice: str, language: str, limits: Limits) -> str:
+    name = translate(language, setting.choice_key(choice))
+    return f"{name} · {translate(language, 'page.not_here')}" if (setting.key, choice) in limits else name
+
+
+def limited(values: Mapping[str, Any], limits: Limits) -> list[Problem]:
+    """Which of the chosen values cannot work on this machine, in the words in which Start refuses them."""
+    chosen = {key: value if isinstance(value, (list, tuple)) else (value,) for key, value in values.items()}
+    return [Problem(key, why) for (key, choice), why in limits.items() if choice in map(str, chosen.get(key, ()))]

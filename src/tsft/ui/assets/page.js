@@ -37,6 +37,17 @@
     requestAnimationFrame(() => root.classList.add("tsft-ready"));
   };
 
+  // Gradio's buttons beside code have an English name in every language.
+  const nameCopyButtons = () => {
+    const words = document.querySelector("#words-feed [data-copy]");
+    if (!words) return;
+    document.querySelectorAll("#fold-preview .icon-button").forEach((button) => {
+      if (button.title === words.dataset.copy) return;
+      button.title = words.dataset.copy;
+      button.setAttribute("aria-label", words.dataset.copy);
+    });
+  };
+
   // Controls in a fold that was never opened do not exist yet: they get their sentence once the fold is open.
   let lastErrors = "{}";
   let waiting = {};
@@ -132,7 +143,7 @@
     });
   };
 
-  tsft.sweepers.push(applyWords, applyErrors, applyClocks, reachGoal, keepListOpen);
+  tsft.sweepers.push(applyWords, nameCopyButtons, applyErrors, applyClocks, reachGoal, keepListOpen);
   let isWaiting = false;
   const sweep = () => {
     isWaiting = false;
