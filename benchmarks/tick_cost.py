@@ -12,7 +12,8 @@ from tsft.config.run_config import RunConfig
 from tsft.errors import Problem
 from tsft.run.board import Board
 from tsft.run.events import Evaluated, PhaseChanged, RunStarted, StepLogged
-from tsft.run.ports import Fetch, Watched
+from tsft.run.gauges import Amount, Gauges
+from tsft.run.ports import Fetch, QueueEntry, Watched
 from tsft.ui.context import PageContext
 from tsft.ui.live import Live
 
@@ -33,6 +34,15 @@ class OneRun:
 
     def fetches(self) -> Mapping[str, Fetch]:
         return {}
+
+    def queue(self) -> list[QueueEntry]:
+        return []
+
+    def is_queue_held(self) -> bool:
+        return False
+
+    def gauges(self) -> Gauges:
+        return Gauges(1.0, 0.25, Amount(3 * 10**9, 16 * 10**9), Amount(40 * 10**9, 100 * 10**9))
 
 
 def main() -> None:

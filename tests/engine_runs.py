@@ -56,6 +56,7 @@ class Bench:
     workspace: Workspace
     engine: Engine
     record: Record
+    seconds: float = SECONDS
 
     def run(self, config: RunConfig, on_event: Callable[[Event], None] | None = None) -> RunState:
         """Start and wait for the end. `on_event` is called on the run's thread."""
@@ -71,7 +72,7 @@ class Bench:
         assert board is not None
         if on_event is not None:
             board.listen(on_event)
-        state = self.engine.wait(SECONDS)
+        state = self.engine.wait(self.seconds)
         assert state is not None and not state.is_active, "the run did not end in time"
         return state
 

@@ -13,8 +13,10 @@ from tsft.run.board import Board
 from tsft.run.events import (
     CheckpointSaved,
     CommandGiven,
+    CommandObeyed,
     Evaluated,
     Event,
+    Failed,
     Finished,
     Group,
     Noted,
@@ -24,7 +26,8 @@ from tsft.run.events import (
     RunStarted,
     StepLogged,
 )
-from tsft.run.ports import Asked, Fetch, Watched
+from tsft.run.gauges import Amount, Gauges
+from tsft.run.ports import Asked, Fetch, QueueEntry, Watched
 from tsft.run.readiness import Examined, Readiness
 
 Script = Callable[[RunConfig], Iterator[Event]]
@@ -55,6 +58,19 @@ def plain_script(config: RunConfig, steps: int = 60, clock: Callable[[], float] 
     yield CheckpointSaved(clock(), steps, f"checkpoints/checkpoint-{steps}", 1_234_567, 1.9)
 
 
+def failing_script(config: RunConfig) -> Iterator[Event]:
+    """A run that ends for want of memory after two steps, with half the batch proposed."""
+    yield from itertools.takewhile(
+        lambda event: not isinstance(event, StepLogged) or event.step < 3, plain_script(config)
+    )
+    size = config.schedule.batch_size // 2
+    change = (("schedule.batch_size", size), ("schedule.gradient_accumulation", 2))
+    advice = message("failure.memory_batch", batch=size, accumulation=2)
+    rows = ("demo:1",)
+    settings = ("schedule.batch_size", "schedule.gradient_accumulation")
+    yield Failed(time.time(), "memory", message("failure.memory"), advice, "Traceback <b>", settings, change, rows)
+
+
 class FakeEngine:
     """An `EnginePort` that plays a script on a thread; `seconds` passes before each event. `step_gate` may hold it."""
 
@@ -71,6 +87,11 @@ class FakeEngine:
         self.started: list[RunConfig] = []
         self.examined: Examined | None = None
         self.resumed: list[str] = []
+        self.resumed_from: list[tuple[int, float]] = []
+        self.parents: list[str] = []
+        self.queued: list[RunConfig] = []
+        self.waiting: list[QueueEntry] = []
+        self.is_held = False
         self.card: Readiness | None = None
         self.limited: Mapping[tuple[str, str], Message] = {}
 
@@ -80,10 +101,14 @@ class FakeEngine:
     def limits(self) -> Mapping[tuple[str, str], Message]:
         return self.limited
 
-    def start(self, config: RunConfig, by: str = "") -> str:
+    def start(self, config: RunConfig, by: str = "", parent: str = "") -> str:
         raise_if_any(self.check(config))
         if self.board is not None and self.board.state.is_active:
-            raise UserError(message("record.run_active", name=self.board.state.name))
+            state = self.board.state
+            raise UserError(
+                message("engine.busy", name=state.name, id=state.run_id, step=state.step, steps=state.steps)
+            )
+        self.parents.append(parent)
         self._stop.clear()
         self.started.append(config)
         run_id = f"run-{next(self._numbers)}"
@@ -93,15 +118,71 @@ class FakeEngine:
         self._thread.start()
         return run_id
 
-    def resume(self, run_id: str, by: str = "") -> str:
+    def resume(self, run_id: str, by: str = "", checkpoint_step: int = 0, epochs: float = 0.0) -> str:
         self.resumed.append(run_id)
+        self.resumed_from.append((checkpoint_step, epochs))
         return run_id
+
+    def enqueue(self, configs: Sequence[RunConfig], by: str = "", sweep: str = "", parent: str = "") -> list[str]:
+        raise_if_any(problem for config in configs for problem in self.check(config))
+        entries = [self._entry(f"run-{next(self._numbers)}", config, by, sweep) for config in configs]
+        self.waiting += entries
+        self.queued += configs
+        return [entry.run_id for entry in entries]
+
+    def enqueue_resume(self, run_id: str, by: str = "", checkpoint_step: int = 0, epochs: float = 0.0) -> str:
+        self.waiting.append(QueueEntry(run_id, run_id, by=by, step=checkpoint_step))
+        return run_id
+
+    def queue(self) -> list[QueueEntry]:
+        return list(self.waiting)
+
+    def move(self, run_id: str, position: int) -> None:
+        entry = self._waiting_entry(run_id)
+        self.waiting.remove(entry)
+        self.waiting.insert(position - 1, entry)
+
+    def remove(self, run_id: str) -> None:
+        self.waiting.remove(self._waiting_entry(run_id))
+
+    def hold_queue(self, is_held: bool, by: str = "") -> None:
+        self.is_held = is_held
+
+    def is_queue_held(self) -> bool:
+        return self.is_held
+
+    def _waiting_entry(self, run_id: str) -> QueueEntry:
+        for entry in self.waiting:
+            if entry.run_id == run_id:
+                return entry
+        raise UserError(message("queue.not_waiting", run=run_id))
+
+    def _entry(self, run_id: str, config: RunConfig, by: str, sweep: str) -> QueueEntry:
+        name = config.output.name or "unnamed"
+        return QueueEntry(run_id, name, config.model.name, config.data.datasets, by, time.time(), sweep=sweep)
 
     def stop(self, by: str = "", run_id: str = "") -> bool:
         if self.board is None or not self.board.state.is_active:
             return False
         self.board.say(CommandGiven(time.time(), "stop", by))
         self._stop.set()
+        return True
+
+    def command(self, command: str, by: str = "", run_id: str = "") -> bool:
+        """Stops as `stop` does; a pause and its end are played, everything else is only said."""
+        if command == "stop":
+            return self.stop(by, run_id)
+        if self.board is None or not self.board.state.is_active:
+            return False
+        self.board.say(CommandGiven(time.time(), command, by))
+        if command == "pause":
+            self.board.say(PhaseChanged(time.time(), "paused"))
+        if command == "continue":
+            self.board.say(PhaseChanged(time.time(), "training"))
+        if command in ("pause", "continue"):
+            self.board.say(CommandObeyed(time.time(), command))
+        if command == "discard":
+            self._stop.set()
         return True
 
     def examine(self, config: RunConfig) -> int:
@@ -121,6 +202,9 @@ class FakeEngine:
 
     def end_examination(self) -> None:
         """Nothing is under way here."""
+
+    def gauges(self) -> Gauges:
+        return Gauges(1.0, 0.25, Amount(3 * 10**9, 16 * 10**9), Amount(40 * 10**9, 100 * 10**9))
 
     def watched(self) -> Watched | None:
         return self.board
@@ -149,7 +233,9 @@ class FakeEngine:
         self._seconds, self._thread, self._asked = seconds, None, None
         self.board, self.examined = None, None
         self.started.clear()
-        self.resumed.clear()
+        self.is_held = False
+        for kept in (self.resumed, self.resumed_from, self.parents, self.queued, self.waiting):
+            kept.clear()
         self._fetches.clear()
 
     def pace(self, seconds: float) -> None:
@@ -168,5 +254,7 @@ class FakeEngine:
                 status = "stopped"
                 break
             board.say(event)
+            if isinstance(event, Failed):
+                return
         step = board.state.step
         board.say(Finished(time.time(), status, step, "adapter", message("page.next.interrupted", step=step)))

@@ -206,11 +206,11 @@ def test_resuming_tells_the_warnings_of_the_check(
             told = message("check.optimizer_forgets", name=config.optim.optimizer)
             return [Problem("optim.optimizer", told, is_warning=True)]
 
-        def resume(self, run_id: str, by: str = "") -> str:
+        def resume(self, run_id: str, by: str = "", checkpoint_step: int = 0, epochs: float = 0.0) -> str:
             return run_id
 
     run = Record(open_workspace(tmp_path)).create_run(CONFIG)
-    monkeypatch.setattr("tsft.cli._engine", lambda workspace: WarningEngine([]))
+    monkeypatch.setattr("tsft.training_commands._engine", lambda workspace, **_: WarningEngine([]))
     main(["runs", "resume", run.id, "--workspace", str(tmp_path)])
     assert "--optim.optimizer: " in capsys.readouterr().err
 

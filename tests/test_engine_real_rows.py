@@ -23,18 +23,18 @@ def put_rows(bench: Bench, count: int) -> None:
     (bench.workspace.datasets / "real.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
 
-def test_sixty_steps_on_real_rows_lower_the_validation_loss_by_a_third(bench: Bench) -> None:
+def test_thirty_steps_on_real_rows_lower_the_validation_loss_by_a_third(bench: Bench) -> None:
     put_rows(bench, 100)
     config = small(
-        data__datasets="real", data__max_rows=0, data__cutoff_length=4096, schedule__max_steps=60,
-        lora__rank=16, optim__learning_rate=5e-3, output__eval_steps=30,
+        data__datasets="real", data__max_rows=0, data__cutoff_length=4096, schedule__max_steps=30,
+        lora__rank=16, optim__learning_rate=5e-3, output__eval_steps=15,
     )  # fmt: skip
     bench.engine.start(config)
     state = bench.engine.wait(900)
 
     assert state is not None and state.status == "finished", state and state.failure
     first, last = state.validation_loss.shown[0], state.validation_loss.shown[-1]
-    assert first[0] == 0 and last[0] == 60
+    assert first[0] == 0 and last[0] == 30
     assert last[1] < first[1] * 2 / 3
     assert (bench.record.get(state.run_id).folder.adapter / "adapter_model.safetensors").is_file()
 

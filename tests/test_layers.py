@@ -12,7 +12,17 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "tsft"
 
 # From the top down. A part may import parts of later rows, never of its own row or an earlier one.
 LAYERS = (
-    ("cli", "__main__", "flags", "terminal", "installation", "preset_commands", "run_commands"),
+    (
+        "cli",
+        "__main__",
+        "flags",
+        "terminal",
+        "installation",
+        "preset_commands",
+        "run_commands",
+        "training_commands",
+        "endings",
+    ),
     ("app",),
     ("ui", "engine"),
     ("store", "data", "model", "evaluate"),

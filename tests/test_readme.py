@@ -99,5 +99,5 @@ def test_contributing_has_the_layers_that_are_tested() -> None:
 
 def test_two_commands_install_one_opens_the_page_one_tests() -> None:
     page, test = blocks("sh")[:2]
-    assert page.strip().endswith("tsft-webui") and test.strip().endswith("pytest")
+    assert page.strip().endswith("tsft-webui") and test.strip().endswith("pytest -n 2")
     assert "pip install" in page and "pip install" in test

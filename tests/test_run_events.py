@@ -16,6 +16,7 @@ from tsft.run.events import (
     CheckpointRemoved,
     CheckpointSaved,
     CommandGiven,
+    DataUsed,
     Event,
     Failed,
     Finished,
@@ -23,6 +24,7 @@ from tsft.run.events import (
     Noted,
     PhaseChanged,
     Planned,
+    Probe,
     Progressed,
     RunStarted,
     StepLogged,
@@ -35,11 +37,14 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 FLOAT = st.floats(allow_nan=False, allow_infinity=False)
 SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
+    bool: st.booleans(),
     int: st.integers(0, 2**40),
     float: FLOAT,
     NoneType: st.none(),
     Message: st.builds(Message, TEXT, st.dictionaries(TEXT, TEXT | st.integers(0, 9), max_size=2)),
     Group: st.builds(Group, TEXT, st.integers(0, 10**12), FLOAT),
+    DataUsed: st.builds(DataUsed, TEXT, st.integers(0, 9), st.integers(0, 9), TEXT),
+    Probe: st.builds(Probe, TEXT, TEXT, TEXT),
 }
 
 

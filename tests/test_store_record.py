@@ -304,6 +304,23 @@ def test_what_the_disk_refuses_is_written_with_the_next_change(record: Record, m
     assert (found.status, found.step, found.steps) == ("failed", 4, 9)
 
 
+def test_a_run_whose_end_the_disk_refused_is_not_in_the_way_once_there_is_room(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = record.create_run(CONFIG)
+    record.claim(run.id)
+    write = record._database.write
+
+    def refuse(work):
+        raise exc.OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(record._database, "write", refuse)
+    record.release(run.id, status="failed")
+    assert record.active() is not None  # nobody could know
+    monkeypatch.setattr(record._database, "write", write)
+    assert record.active() is None and record.get(run.id).status == "failed"
+
+
 def test_find_takes_an_id_a_name_or_a_beginning(record: Record) -> None:
     older, newer = record.create_run(named("kiln")), record.create_run(named("kiln"))
     assert record.find(older.id).id == older.id

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from tsft.config.probe_rules import parse_pin
 from tsft.i18n import LANGUAGES
 from tsft.ui.context import Preview, PreviewRow
 from tsft.ui.dataset_box import preview_html
@@ -27,6 +28,14 @@ def test_series_are_drawn_and_named_where_they_stand() -> None:
 def test_text_of_the_data_is_never_html() -> None:
     shown = preview_html(Preview([row("<script>alert(1)</script> <ts><ts/>", np.ones(3))], 1), "en")
     assert "<script" not in shown
+
+
+def test_a_row_with_series_can_be_pinned_as_a_probe_by_its_name() -> None:
+    rows = [row("a <ts><ts/>", np.ones(3)), row("no series")]
+    shown = preview_html(Preview(rows, 2), "en", 'my "set"')
+    assert shown.count("data-pin=") == 1 and 'data-pin="my &quot;set&quot;:1"' in shown
+    assert parse_pin('my "set":1') is not None
+    assert "data-pin" not in preview_html(Preview(rows, 2), "en")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

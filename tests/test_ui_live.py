@@ -25,7 +25,7 @@ SOUND = with_values(RunConfig(), {"model.name": "builtin", "data.datasets": ("de
 class BrokenEngine(FakeEngine):
     """One whose Start fails as no person could."""
 
-    def start(self, config: RunConfig, by: str = "") -> str:
+    def start(self, config: RunConfig, by: str = "", parent: str = "") -> str:
         raise RuntimeError("the disk is upside down")
 
 
@@ -99,7 +99,7 @@ def values_of(page: Page, config: RunConfig) -> list[Any]:
 
 def test_start_begins_a_run_with_what_is_in_the_form(page: Page) -> None:
     engine = page.context.engine
-    refusal, errors, problems, _ = page.handlers.start(request(), "en", *values_of(page, SOUND))
+    refusal, errors, problems, _ = page.handlers.start(request(), "en", "", *values_of(page, SOUND))
     engine.join()
     assert (refusal, problems) == ("", []) and engine.started == [SOUND]
     assert engine.board.state.status == "finished"
@@ -108,7 +108,7 @@ def test_start_begins_a_run_with_what_is_in_the_form(page: Page) -> None:
 def test_what_nobody_expected_of_a_start_is_shown_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     page = Page(PageContext(BrokenEngine()))
 
-    refusal, _, problems, _ = page.handlers.start_loaded(request(), "", "en", *values_of(page, SOUND))
+    refusal, _, problems, _ = page.handlers.start_loaded(request(), "", "en", "", *values_of(page, SOUND))
 
     assert [each.message.key for each in problems] == ["page.start_failed"]
     assert "RuntimeError: the disk is upside down" in refusal
@@ -117,13 +117,13 @@ def test_what_nobody_expected_of_a_start_is_shown_and_logged(caplog: pytest.LogC
 
 def test_a_second_start_is_refused_with_the_name_of_the_first(page: Page) -> None:
     board = running(page)
-    refusal, _, problems, _ = page.handlers.start(request(), "en", *values_of(page, SOUND))
+    refusal, _, problems, _ = page.handlers.start(request(), "en", "", *values_of(page, SOUND))
     assert "first" in refusal and len(problems) == 1 and page.context.engine.board is board
 
 
 def test_the_refusal_goes_when_the_run_in_the_way_has_ended(page: Page) -> None:
     running(page)
-    _, _, problems, _ = page.handlers.start(request(), "en", *values_of(page, SOUND))
+    _, _, problems, _ = page.handlers.start(request(), "en", "", *values_of(page, SOUND))
     seen, *_ = page.handlers.tick({}, problems, False, "en", "builtin", "huggingface", request())
     page.context.engine.board = None
     _, _, refusal, left, *_ = page.handlers.tick(seen, problems, False, "en", "builtin", "huggingface", request())
@@ -134,7 +134,7 @@ def test_a_corrected_field_loses_its_sentence_the_others_keep_theirs(page: Page)
     values = values_of(page, SOUND)
     at = page.parts.form.keys.index
     values[at("optim.learning_rate")], values[at("schedule.batch_size")] = "abc", 0
-    _, errors, problems, _ = page.handlers.start(request(), "en", *values)
+    _, errors, problems, _ = page.handlers.start(request(), "en", "", *values)
     assert "set-optim-learning_rate" in errors and "set-schedule-batch_size" in errors
     before = dict(zip(page.parts.form.keys, values, strict=True))
     values[at("optim.learning_rate")] = "1e-4"
@@ -188,7 +188,7 @@ def test_what_the_machine_says_of_a_field_stays_until_that_field_changes() -> No
     page = Page(PageContext(FakeEngine(refuses=refuses), load_preset=lambda name: SOUND))
     values = values_of(page, SOUND)
     before = dict(zip(page.parts.form.keys, values, strict=True))
-    _, _, problems, _ = page.handlers.start(request(), "en", *values)
+    _, _, problems, _ = page.handlers.start(request(), "en", "", *values)
     values[page.parts.form.keys.index("output.name")] = "other"
     assert page.handlers.edited("en", problems, before, *values)[2] == problems
     values[page.parts.form.keys.index("data.datasets")] = ["mine"]

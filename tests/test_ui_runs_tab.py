@@ -8,7 +8,10 @@ from tsft.config.schema import settings, with_values
 from tsft.errors import message
 from tsft.i18n import LANGUAGES
 from tsft.ui.context import PageContext, RunRow
-from tsft.ui.runs_tab import details_html, refreshed, table_html
+from tsft.ui.run_rows import RunPage, RunQuery
+from tsft.ui.run_view import details_html
+from tsft.ui.runs_tab import refreshed
+from tsft.ui.runs_table import table_html
 
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -24,7 +27,7 @@ def test_every_setting_and_choice_can_be_shown(language: str) -> None:
 
 def test_names_from_people_are_text() -> None:
     row = RunRow(EVIL, EVIL, "failed", EVIL, (EVIL,), folder=EVIL, result=EVIL)
-    shown = table_html([row], "", "en") + details_html(row, RunConfig(), [], "en")
+    shown = table_html(RunPage([row], 1), RunQuery(), "", (), "en") + details_html(row, RunConfig(), [], "en")
     assert "<img" not in shown and "alert(1)" in shown
 
 

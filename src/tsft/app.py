@@ -54,6 +54,7 @@ def serve(
     _announce(announce, launched, address, is_generated=auth is None, language=language)
     # Only now: torch and transformers take seconds, and the page can be read meanwhile.
     threading.Thread(target=_warm_up, args=(engine,), name="tsft-warm-up", daemon=True).start()
+    engine.serve_queue()
     # In slices: on some systems a wait without an end lets no signal through.
     while not has_to_end.wait(0.5):
         pass

@@ -6,24 +6,13 @@ Imports inside functions on purpose: `--help` answers without loading torch, gra
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from tsft.config.codec import read_config
-from tsft.config.run_config import RunConfig
-from tsft.config.schema import setting_by_key
+from tsft.endings import BAD_SETTINGS, BUSY, FAILED, FINISHED, STOPPED, complain, print_end, print_problems, user
 from tsft.errors import Problem, UserError, message
-from tsft.flags import command_parser, read_settings, split_settings, webui_parser
+from tsft.flags import command_parser, split_settings, webui_parser
 from tsft.i18n import FALLBACK, best_language, say, translate
-
-if TYPE_CHECKING:
-    from tsft.engine.engine import Engine
-    from tsft.run.state import RunState
-    from tsft.store.runs import RunInfo
-    from tsft.store.workspace import Workspace
-
-FINISHED, FAILED, BAD_SETTINGS, BUSY, STOPPED = 0, 1, 2, 3, 130
+from tsft.run.events import COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     language = _language(words)
     flat: dict[str, str] = {}
     problems: list[Problem] = []
-    if _command_in(words) == "train":
+    if _takes_settings(words):
         words, flat, problems = split_settings(words)
     options = command_parser(language, with_settings="-h" in words or "--help" in words).parse_args(words)
-    if options.command == "train":
+    if options.command in ("train", "runs clone"):
         return _guarded(language, lambda: _train(options, language, flat, problems))
     return _guarded(language, lambda: _COMMANDS[options.command](options, language))
 
@@ -54,47 +43,38 @@ def _command_in(words: Sequence[str]) -> str:
     return next((word for word in words if word in commands), "")
 
 
-def _train(options: argparse.Namespace, language: str, flat: dict[str, str], found: list[Problem]) -> int:
-    from tsft.store.workspace import open_workspace
+def _takes_settings(words: Sequence[str]) -> bool:
+    """Whether flags with a dot are settings: behind `train` and `runs clone`."""
+    command = _command_in(words)
+    if command != "runs":
+        return command == "train"
+    return words[words.index("runs") + 1 :][:1] == ["clone"]
 
-    workspace = open_workspace(options.workspace)
-    base = _base_config(workspace, options.config)
-    config, problems = read_settings(base, flat, found)
-    if _print_problems(problems, language):
-        return BAD_SETTINGS
-    engine = _engine(workspace)
-    if _print_problems(engine.check(config), language):
-        return BAD_SETTINGS
-    return _follow(engine, engine.start(config, by=_user()), workspace, language)
+
+def _train(options: argparse.Namespace, language: str, flat: dict[str, str], problems: list[Problem]) -> int:
+    from tsft.training_commands import clone, train
+
+    act = train if options.command == "train" else clone
+    return act(options, language, flat, problems)
 
 
 def _runs_list(options: argparse.Namespace, language: str) -> int:
+    from tsft.run_commands import listed
     from tsft.store.record import Record
     from tsft.store.workspace import open_workspace
-    from tsft.terminal import number, print_table
+    from tsft.terminal import print_table
 
     record = Record(open_workspace(options.workspace))
     record.sweep()
-    titles = [translate(language, f"cli.column.{name}") for name in ("run", "name", "status", "step", "loss", "model")]
-    rows = [
-        (
-            run.id,
-            run.name,
-            translate(language, f"status.{run.status}"),
-            f"{run.step}/{run.steps}",
-            number(run.loss),
-            run.model,
-        )
-        for run in record.list_runs(" ".join(options.search))
-    ]
-    print_table(titles, rows)
+    print_table(*listed(record, options, language))
     for note in record.notes():
-        _complain(say(language, note))
+        complain(say(language, note))
     return FINISHED
 
 
 def _runs_show(options: argparse.Namespace, language: str) -> int:
     from tsft.run.board import replay
+    from tsft.run_commands import lineage_lines
     from tsft.store.record import Record
     from tsft.store.runs import usable_checkpoints
     from tsft.store.workspace import open_workspace
@@ -107,25 +87,48 @@ def _runs_show(options: argparse.Namespace, language: str) -> int:
     print(f"{run.name} ({run.id})")
     print(f"{translate(language, f'status.{run.status}')} · {run.step:,}/{run.steps:,} · {describe(state, language)}")
     print(run.folder.path)
+    for line in lineage_lines(run, language):
+        print(line)
     for note in state.notes:
         print(f"- {say(language, note.message)}")
     for each in usable_checkpoints(run.folder):
         print(translate(language, "cli.checkpoint", step=each.step, path=str(each.path)))
-    _print_end(state, run, language)
+    print_end(state, run, language)
     return FINISHED
 
 
 def _runs_resume(options: argparse.Namespace, language: str) -> int:
-    from tsft.store.record import Record
-    from tsft.store.runs import run_config
-    from tsft.store.workspace import open_workspace
+    from tsft.training_commands import resume
 
-    workspace = open_workspace(options.workspace)
-    run = Record(workspace).find(options.run)
-    engine = _engine(workspace)
-    # The errors are told by `resume` itself, after what else may be in the way.
-    _print_problems((each for each in engine.check(run_config(run.folder)) if each.is_warning), language)
-    return _follow(engine, engine.resume(run.id, by=_user()), workspace, language)
+    return resume(options, language)
+
+
+def _queue_run(options: argparse.Namespace, language: str) -> int:
+    from tsft.training_commands import run_queue
+
+    return run_queue(options, language)
+
+
+def _queue(options: argparse.Namespace, language: str) -> int:
+    from tsft.run_commands import queue
+
+    for line in queue(options, language):
+        print(line)
+    return FINISHED
+
+
+def _runs_describe(options: argparse.Namespace, language: str) -> int:
+    from tsft.run_commands import describe
+
+    print(describe(options, language))
+    return FINISHED
+
+
+def _runs_bundle(options: argparse.Namespace, language: str) -> int:
+    from tsft.run_commands import bundle
+
+    print(bundle(options, language))
+    return FINISHED
 
 
 def _runs_rename(options: argparse.Namespace, language: str) -> int:
@@ -143,6 +146,13 @@ def _runs_delete(options: argparse.Namespace, language: str) -> int:
     return FINISHED if is_gone else FAILED
 
 
+def _runs_report(options: argparse.Namespace, language: str) -> int:
+    from tsft.ui.report_file import write_report
+
+    print(write_report(options.workspace, options.run, options.file, language))
+    return FINISHED
+
+
 def _agrees(question: str, language: str) -> bool:
     """Whether the person says yes; no answer at all is a no."""
     try:
@@ -152,18 +162,12 @@ def _agrees(question: str, language: str) -> bool:
     return answer.strip().casefold() in ("y", "yes", translate(language, "cli.yes").casefold())
 
 
-def _runs_stop(options: argparse.Namespace, language: str) -> int:
-    from tsft.store.commands import ask
-    from tsft.store.record import Record
-    from tsft.store.workspace import open_workspace
+def _runs_ask(options: argparse.Namespace, language: str) -> int:
+    from tsft.run_commands import give
 
-    run = Record(open_workspace(options.workspace)).active()
-    if run is None:
-        print(translate(language, "cli.nothing_runs"))
-        return FAILED
-    ask(run.folder, "stop", by=_user())
-    print(translate(language, "cli.stop_asked", name=run.name))
-    return FINISHED
+    is_given, told = give(options, language, user(), lambda question: _agrees(question, language))
+    print(told)
+    return FINISHED if is_given else FAILED
 
 
 def _data_check(options: argparse.Namespace, language: str) -> int:
@@ -179,7 +183,7 @@ def _data_check(options: argparse.Namespace, language: str) -> int:
             with progress:
                 report = check_dataset(name, workspace.dataset_folders(), workspace.cache, move)
         except UserError as error:
-            _print_problems(error.problems, language)
+            print_problems(error.problems, language)
             has_unusable_rows = True
             continue
         for sentence in report.messages():
@@ -269,87 +273,17 @@ def _check(options: argparse.Namespace, language: str) -> int:
     return FINISHED if is_sound else FAILED
 
 
-def _engine(workspace: "Workspace") -> "Engine":
-    """The engine, unless a run of another process is in the way; that is told before torch is loaded."""
-    from tsft.store.record import Record, busy
-
-    record = Record(workspace)
-    record.sweep()
-    active = record.active()
-    if active is not None:
-        raise busy(active)
-
-    from tsft.engine.engine import Engine
-
-    return Engine(workspace, record)
-
-
-def _follow(engine: "Engine", run_id: str, workspace: "Workspace", language: str) -> int:
-    from tsft.store.record import Record
-    from tsft.terminal import follow
-
-    state = follow(engine, run_id, language)
-    _print_end(state, Record(workspace).get(run_id), language)
-    return {"finished": FINISHED, "stopped": STOPPED}.get(state.status, FAILED)
-
-
-def _print_end(state: "RunState", run: "RunInfo", language: str) -> None:
-    """How a run ended, where its result lies and what to do with it."""
-    if state.failure is not None:
-        _complain(say(language, state.failure.message))
-        if state.failure.advice is not None:
-            _complain(say(language, state.failure.advice))
-        _complain(translate(language, "cli.log_here", path=str(run.folder.log)))
-    if state.finish is None:
-        return
-    told = say(language, state.finish.message)
-    print(told)
-    if state.finish.result:
-        root = run.folder.path.parent.parent
-        path = run.folder.path / state.finish.result
-        if str(path) not in told:
-            print(translate(language, "cli.result_here", path=str(path)))
-        print(translate(language, "cli.result_use", workspace=str(root), name=path.relative_to(root).as_posix()))
-
-
-def _base_config(workspace: "Workspace", name: str) -> RunConfig:
-    from tsft.store.presets import load_preset, refuse_waiting
-
-    if not name:
-        return RunConfig()
-    is_file = name.endswith(".json") or Path(name).is_file()
-    if is_file:
-        return read_config(Path(name))
-    refuse_waiting(workspace, name)
-    return load_preset(workspace, name)
-
-
 def _guarded(language: str, act: Callable[[], int]) -> int:
     try:
         return act()
     except UserError as error:
-        _print_problems(error.problems, language)
-        return BUSY if error.message.key == "engine.busy" else BAD_SETTINGS
+        print_problems(error.problems, language)
+        if error.message.key != "engine.busy":
+            return BAD_SETTINGS
+        complain(translate(language, "cli.queue_hint"))
+        return BUSY
     except KeyboardInterrupt:
         return STOPPED
-
-
-def _print_problems(problems: Iterable[Problem], language: str) -> bool:
-    """Each on a line of its own, with its flag; returns whether one of them is an error."""
-    has_error = False
-    for problem in problems:
-        text = say(language, problem.message)
-        _complain(f"--{problem.field}: {text}" if problem.field in setting_by_key() else text)
-        has_error |= not problem.is_warning
-    return has_error
-
-
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _user() -> str:
-    return os.environ.get("USER") or os.environ.get("USERNAME") or ""
 
 
 def _language(words: Sequence[str]) -> str:
@@ -369,10 +303,21 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "runs list": _runs_list,
     "runs show": _runs_show,
     "runs resume": _runs_resume,
-    "runs stop": _runs_stop,
+    "runs extend": _runs_resume,
+    "runs note": _runs_describe,
+    "runs tag": _runs_describe,
+    "runs bundle": _runs_bundle,
+    **{f"runs {name}": _runs_ask for name in COMMANDS},
     "runs rename": _runs_rename,
     "runs delete": _runs_delete,
+    "runs report": _runs_report,
     "data check": _data_check,
+    "queue list": _queue,
+    "queue move": _queue,
+    "queue remove": _queue,
+    "queue hold": _queue,
+    "queue go": _queue,
+    "queue run": _queue_run,
     "presets list": _presets,
     "presets show": _presets,
     "presets import": _presets,

@@ -12,11 +12,14 @@ from tsft.config.run_config import RunConfig
 from tsft.config.schema import Setting, section_names, setting_by_key, settings
 from tsft.errors import Problem, UserError, message
 from tsft.i18n import LANGUAGES, translate
+from tsft.run.events import COMMANDS
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
 # Rows with a problem that `data check` shows of each dataset.
 SHOWN_ROWS = 20
-_OWN_FLAGS = ("--help", "--version", "--workspace", "--lang")
+# Runs that `runs list` shows unless told.
+SHOWN_RUNS = 200
+_OWN_FLAGS = ("--help", "--version", "--workspace", "--lang", "--queue", "--sweep", "--name")
 
 
 def command_parser(language: str, *, with_settings: bool = True) -> argparse.ArgumentParser:
@@ -29,21 +32,19 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
 
     train = _command(commands, "train", "train", language, shared)
     train.add_argument("config", nargs="?", default="", metavar="CONFIG", help=translate(language, "cli.help.config"))
+    _add_waiting(train, language)
+    train.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="SETTING=VALUE,VALUE",
+        help=translate(language, "cli.help.sweep"),
+    )
     train.epilog = settings_help(language) if with_settings else ""
     train.formatter_class = argparse.RawDescriptionHelpFormatter
 
-    runs = _group(commands, "runs", language)
-    listed = _command(runs, "list", "runs list", language, shared)
-    listed.add_argument("search", nargs="*", metavar="WORD", help=translate(language, "cli.help.search"))
-    _command(runs, "show", "runs show", language, shared).add_argument("run", metavar="RUN")
-    _command(runs, "resume", "runs resume", language, shared).add_argument("run", metavar="RUN")
-    _command(runs, "stop", "runs stop", language, shared)
-    rename = _command(runs, "rename", "runs rename", language, shared)
-    rename.add_argument("run", metavar="RUN")
-    rename.add_argument("name", metavar="NAME")
-    delete = _command(runs, "delete", "runs delete", language, shared)
-    delete.add_argument("run", metavar="RUN")
-    delete.add_argument("--yes", action="store_true", help=translate(language, "cli.help.yes"))
+    _add_runs(commands, language, shared)
+    _add_queue(commands, language, shared)
 
     presets = _group(commands, "presets", language)
     _command(presets, "list", "presets list", language, shared)
@@ -148,6 +149,64 @@ def _setting_line(setting: Setting, language: str) -> str:
     return f"  {flag:<34} {translate(language, setting.label_key)}{choices} [{default}]"
 
 
+def _add_runs(commands: Any, language: str, shared: argparse.ArgumentParser) -> None:
+    runs = _group(commands, "runs", language)
+    listed = _command(runs, "list", "runs list", language, shared)
+    listed.add_argument("search", nargs="*", metavar="WORD", help=translate(language, "cli.help.search"))
+    _command(runs, "show", "runs show", language, shared).add_argument("run", metavar="RUN")
+    for name, text in (("status", "cli.help.status"), ("tag", "cli.help.tag")):
+        listed.add_argument(f"--{name}", default="", metavar=name.upper(), help=translate(language, text))
+    listed.add_argument("--sort", default="-created", metavar="COLUMN", help=translate(language, "cli.help.sort"))
+    listed.add_argument(
+        "--limit", type=int, default=SHOWN_RUNS, metavar="N", help=translate(language, "cli.help.limit")
+    )
+    resume = _command(runs, "resume", "runs resume", language, shared)
+    extend = _command(runs, "extend", "runs extend", language, shared)
+    for onward in (resume, extend):
+        onward.add_argument("run", metavar="RUN")
+        onward.add_argument("--step", type=int, default=0, metavar="N", help=translate(language, "cli.help.step"))
+        _add_waiting(onward, language)
+    extend.add_argument("epochs", type=_positive, metavar="EPOCHS")
+    clone = _command(runs, "clone", "runs clone", language, shared)
+    clone.add_argument("run", metavar="RUN")
+    clone.add_argument("--name", default="", metavar="NAME", help=translate(language, "cli.help.name"))
+    _add_waiting(clone, language)
+    note = _command(runs, "note", "runs note", language, shared)
+    note.add_argument("run", metavar="RUN")
+    note.add_argument("words", nargs="*", metavar="TEXT")
+    tag = _command(runs, "tag", "runs tag", language, shared)
+    tag.add_argument("run", metavar="RUN")
+    tag.add_argument("tags", nargs="+", metavar="TAG")
+    tag.add_argument("--remove", action="store_true", help=translate(language, "cli.help.remove_tag"))
+    for name in COMMANDS:
+        asked = _command(runs, name.replace("_", "-"), f"runs {name}", language, shared)
+        if name == "discard":
+            asked.add_argument("--yes", action="store_true", help=translate(language, "cli.help.yes"))
+    bundle = _command(runs, "bundle", "runs bundle", language, shared)
+    bundle.add_argument("run", metavar="RUN")
+    bundle.add_argument("file", nargs="?", default="", metavar="FILE", help=translate(language, "cli.help.bundle"))
+    report = _command(runs, "report", "runs report", language, shared)
+    report.add_argument("run", metavar="RUN")
+    file_help = translate(language, "cli.help.report_file")
+    report.add_argument("file", nargs="?", type=Path, metavar="FILE", help=file_help)
+    rename = _command(runs, "rename", "runs rename", language, shared)
+    rename.add_argument("run", metavar="RUN")
+    rename.add_argument("name", metavar="NAME")
+    delete = _command(runs, "delete", "runs delete", language, shared)
+    delete.add_argument("run", metavar="RUN")
+    delete.add_argument("--yes", action="store_true", help=translate(language, "cli.help.yes"))
+
+
+def _add_queue(commands: Any, language: str, shared: argparse.ArgumentParser) -> None:
+    queue = _group(commands, "queue", language)
+    for word in ("list", "move", "remove", "hold", "go", "run"):
+        parser_of = _command(queue, word, f"queue {word}", language, shared)
+        if word in ("move", "remove"):
+            parser_of.add_argument("run", metavar="RUN")
+        if word == "move":
+            parser_of.add_argument("position", type=int, metavar="POSITION")
+
+
 def _add_shared(parser: argparse.ArgumentParser, language: str) -> None:
     text = translate(language, "cli.help.workspace")
     parser.add_argument("--workspace", type=Path, default=None, metavar="FOLDER", help=text)
@@ -167,6 +226,17 @@ def _command(
     parser = commands.add_parser(word, help=text, description=text, parents=[shared], allow_abbrev=False)
     parser.set_defaults(command=command)
     return parser
+
+
+def _add_waiting(parser: argparse.ArgumentParser, language: str) -> None:
+    parser.add_argument("--queue", action="store_true", help=translate(language, "cli.help.queue"))
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("> 0")
+    return number
 
 
 def _name_and_password(text: str) -> tuple[str, str]:

@@ -22,6 +22,8 @@ from tsft.run.state import RunState, seconds_left, steps_per_second
 DRAW_SECONDS = 0.2
 LINE_SECONDS = 10.0
 FORCED = 130
+# Who asked, when it was the keyboard.
+CTRL_C = "Ctrl-C"
 # A second Ctrl-C within a second is the first one again: wrappers send it to the group and to the child.
 SAME_SIGNAL_SECONDS = 1.0
 
@@ -50,7 +52,7 @@ def follow(engine: Runner, run_id: str, language: str) -> RunState:
             ended.set()
 
     view = _BarView(language) if sys.stderr.isatty() else _LineView(language)
-    interruption = _Interruption(lambda: engine.stop(by="Ctrl-C", run_id=run_id), view, language)
+    interruption = _Interruption(lambda: engine.stop(by=CTRL_C, run_id=run_id), view, language)
     before = {number: signal.signal(number, interruption) for number in (signal.SIGINT, signal.SIGTERM)}
     thread = threading.Thread(target=wait, name="tsft-wait", daemon=True)
     thread.start()
@@ -66,6 +68,11 @@ def follow(engine: Runner, run_id: str, language: str) -> RunState:
         for number, handler in before.items():
             signal.signal(number, handler)
     return states[0]
+
+
+def was_interrupted(state: RunState) -> bool:
+    """Whether it was Ctrl-C here that asked the run to stop, not somebody elsewhere."""
+    return any(each.by == CTRL_C for each in state.commands)
 
 
 def progress_bar(label: str, unit_bytes: bool = False) -> tuple[Progress, Callable[[int, int], None]]:

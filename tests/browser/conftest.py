@@ -18,10 +18,12 @@ from tests.cards import READY
 from tests.fakes import FakeEngine
 from tsft.run.state import RunState
 from tsft.store import presets
+from tsft.store.shown_rows import ShownRow
 from tsft.store.workspace import Workspace, open_workspace
-from tsft.ui.context import CheckpointRow, DatasetChoice, PageContext, Preview, PreviewRow, RunRow
+from tsft.ui.context import DatasetChoice, PageContext, Preview, PreviewRow
 from tsft.ui.launch import Address, launch
 from tsft.ui.page import build_page
+from tsft.ui.run_rows import CheckpointRow, RunActions, RunPage, RunRow, RunTold
 from tsft.ui.workspace import preset_actions, preset_choice
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -77,6 +79,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             "r1", "7", "interrupted", "builtin", ("demo",), "lora", 20, 60, 1.2, 1.4, 1e9, 1000, "/r1/adapter", "/r1"
         )
     ]
+
+    def told(run_id: str) -> RunTold:
+        state = engine.board.state if engine.board else RunState(run_id=run_id, status="interrupted")
+        config = presets.load_preset(workspace, "first_run")
+        return RunTold(listed[0], state, config, [CheckpointRow(20, 1.4, 1000, "/r1/c")])
+
     context = PageContext(
         engine,
         str(tmp_path),
@@ -88,9 +96,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         load_preset=lambda name: presets.load_preset(workspace, name),
         save_preset=lambda name, config: presets.save_preset(workspace, name, config, overwrite=True).name,
         runs=lambda: listed,
-        run_state=lambda run_id: engine.board.state if engine.board else RunState(run_id=run_id, status="interrupted"),
-        run_config=lambda run_id: presets.load_preset(workspace, "first_run"),
-        run_checkpoints=lambda run_id: [CheckpointRow(20, 1.4, 1000, "/r1/c")],
+        shown_rows=lambda run_id, kind: [ShownRow("demo:1", (), ((1.0, None, 3.0),))] if kind == "failed" else (),
+        log_tail=lambda run_id: "ERROR ran out of <b>memory</b>",
+        debug_bundle=lambda run_id: (f"tsft-{run_id}-debug.zip", b"PK-packed"),
+        run_actions=RunActions(find=lambda query: RunPage(listed, len(listed), ()), told=told),
     )
     blocks = build_page(context)
     launched = launch(blocks, Address())

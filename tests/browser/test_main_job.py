@@ -143,7 +143,7 @@ def test_a_run_goes_on_without_a_browser_and_is_stopped_from_another_tab(workspa
 def test_real_rows_train_from_the_page_and_the_model_answers(workspace: Workspace, browser: Any) -> None:
     put_rows(workspace, 100)
     save_preset(
-        workspace, "real rows", model__name="builtin", data__datasets=("real",), schedule__max_steps=60,
+        workspace, "real rows", model__name="builtin", data__datasets=("real",), schedule__max_steps=30,
         schedule__gradient_accumulation=1, optim__learning_rate=5e-3, output__name="real rows",
         output__eval_steps=30,
     )  # fmt: skip

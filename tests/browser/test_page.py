@@ -81,6 +81,8 @@ def choose(page: Any, key: str, choice: str, language: str) -> None:
 
 def show_every_setting(page: Any, language: str) -> Iterator[None]:
     """Open every fold there is, variant by variant; what was opened stays in the page, if hidden."""
+    page.click('#mode label:has(input[value="advanced"])')
+    page.wait_for_selector("#more-schedule, #fold-schedule", state="visible")
     seen = open_all_folds(page)
     for method, optimizer in VARIANTS:
         choose(page, "tuning.method", method, language)
@@ -322,8 +324,8 @@ def test_a_language_switch_keeps_what_was_typed(open_page: Callable[..., Any]) -
     page.click("#fold-output > button.label-wrap")
     page.fill("#set-output-name textarea", "my run")
     choose_language(page, "ja")
-    assert page.inner_text("#start") == "開始"
-    assert page.inner_text("#tab-runs-button") == "実行一覧"
+    page.wait_for_selector("#tab-runs-button:text-is('実行一覧')")
+    page.wait_for_selector("#start:text-is('開始')")
     assert page.input_value("#set-optim-learning_rate textarea") == "0.00025"
     assert page.input_value("#set-output-name textarea") == "my run"
     page.reload(wait_until="domcontentloaded")

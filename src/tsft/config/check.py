@@ -8,6 +8,7 @@ from typing import Any
 
 from tsft.config.data_rules import check_both_sides
 from tsft.config.fields import ABOVE_ZERO
+from tsft.config.probe_rules import check_probes
 from tsft.config.run_config import RunConfig
 from tsft.config.scheduler_options import check_scheduler_options
 from tsft.config.schema import Setting, is_active, settings, value_of
@@ -21,12 +22,13 @@ def check(config: RunConfig) -> list[Problem]:
     problems: list[Problem] = []
     for setting in settings():
         if is_active(config, setting):
-            problems.extend(_check_value(setting, value_of(config, setting.key)))
+            problems.extend(check_value(setting, value_of(config, setting.key)))
     problems.extend(_check_together(config))
     return problems
 
 
-def _check_value(setting: Setting, value: Any) -> Iterator[Problem]:
+def check_value(setting: Setting, value: Any) -> Iterator[Problem]:
+    """What is wrong with one value by its setting's own bounds and choices."""
     for each in value if setting.is_list else (value,):
         facts = setting.facts
         if facts.choices and each not in facts.choices:
@@ -69,6 +71,7 @@ def _check_together(config: RunConfig) -> Iterator[Problem]:
     yield from check_adapter(config)
     yield from check_optimizer(config)
     yield from _check_schedule(config)
+    yield from check_probes(config)
     yield from check_addresses(config)
 
 
@@ -87,6 +90,8 @@ def _check_schedule(config: RunConfig) -> Iterator[Problem]:
     name = config.schedule.scheduler
     if name in ("reduce_lr_on_plateau", "greedy") and config.data.validation == "none":
         yield Problem("schedule.scheduler", message("check.scheduler_needs_validation", scheduler=name))
+    if config.stopping.early == "on" and config.data.validation == "none":
+        yield Problem("stopping.early", message("check.stopping_needs_validation"))
     yield from check_scheduler_options(config)
 
 

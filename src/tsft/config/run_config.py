@@ -8,6 +8,7 @@ command line, presets, the check and the README's table are made from it by `sch
 from dataclasses import dataclass
 
 from tsft.config.fields import ABOVE_ZERO, section, setting
+from tsft.config.metrics import METRICS
 from tsft.config.optimizers import OPTIMIZERS, names_of
 
 LORA = ("tuning.method", ("lora",))
@@ -18,8 +19,11 @@ ADAPTERS = ("lora", "oft", "vera", "loha", "lokr", "ia3", "miss", "randlora", "h
 ADAPTER = ("tuning.method", ADAPTERS)
 GALORE = ("optim.optimizer", names_of("galore"))
 APOLLO = ("optim.optimizer", names_of("apollo"))
+PINNED = ("probes.source", ("pinned",))
+ASKED = ("probes.source", ("validation", "pinned"))
 BADAM = ("optim.optimizer", names_of("badam"))
 MUON = ("optim.optimizer", names_of("muon"))
+STOPS = ("stopping.early", ("auto", "on"))
 ROPE = ("linear", "dynamic", "yarn", "llama3")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "swanlab", "trackio")
 
@@ -64,6 +68,7 @@ class DataSettings:
         (), low=0.0, advanced=True, when=("data.mixing", ("interleave_under", "interleave_over"))
     )
     max_rows: int = setting(0, low=0, unit="rows", advanced=True)
+    leave_out: tuple[str, ...] = setting((), advanced=True)
     cutoff_length: int = setting(4096, low=16, high=1_048_576, unit="tokens")
     overlong: str = setting("shorten_series", choices=("drop", "shorten_series", "cut_text"))
     packing: str = setting("auto", choices=("auto", "none", "separate", "continuous"), advanced=True)
@@ -185,6 +190,14 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True)
+class StoppingSettings:
+    early: str = setting("auto", choices=("auto", "on", "off"))
+    patience: int = setting(5, low=1, high=10_000, unit="evaluations", when=STOPS)
+    threshold: float = setting(0.0, low=0.0, high=1000.0, advanced=True, when=STOPS)
+    metric: str = setting("validation_loss", choices=tuple(METRICS), advanced=True)
+
+
+@dataclass(frozen=True)
 class OutputSettings:
     name: str = setting("")
     logging_steps: int = setting(1, low=1, high=1_000_000, unit="steps")
@@ -192,6 +205,7 @@ class OutputSettings:
     save_steps: int = setting(0, low=0, high=10_000_000, unit="steps")
     save_minutes: float = setting(15.0, low=0.0, high=100_000.0, unit="minutes")
     save_limit: int = setting(2, low=1, high=10_000, advanced=True)
+    load_best: bool = setting(True)
     trackers: tuple[str, ...] = setting((), choices=TRACKERS, advanced=True)
     tracker_project: str = setting("tsft", advanced=True)
     tracker_run: str = setting("", advanced=True)
@@ -201,6 +215,16 @@ class OutputSettings:
     swanlab_workspace: str = setting("", advanced=True)
     swanlab_mode: str = setting("cloud", choices=("cloud", "local"), advanced=True)
     trackio_space: str = setting("", advanced=True)
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """Questions that are asked again at every evaluation. Off unless wanted: each costs the time of an answer."""
+
+    source: str = setting("off", choices=("off", "validation", "pinned"))
+    count: int = setting(3, low=1, high=16, unit="rows", when=("probes.source", ("validation",)))
+    pinned: tuple[str, ...] = setting((), when=PINNED)
+    max_tokens: int = setting(64, low=1, high=2048, unit="tokens", when=ASKED)
 
 
 @dataclass(frozen=True)
@@ -218,4 +242,6 @@ class RunConfig:
     apollo: ApolloSettings = section(ApolloSettings)
     badam: BadamSettings = section(BadamSettings)
     schedule: ScheduleSettings = section(ScheduleSettings)
+    stopping: StoppingSettings = section(StoppingSettings)
+    probes: ProbeSettings = section(ProbeSettings)
     output: OutputSettings = section(OutputSettings)

@@ -13,8 +13,10 @@ from tsft.config.data_rules import check_both_sides
 from tsft.config.run_config import DataSettings
 from tsft.data.arrow_cache import Progress, ShouldStop
 from tsft.data.budget import Budget
+from tsft.data.content import content_hash
 from tsft.data.encoded_rows import EncodedRows, EncodingPlan, encode_rows
 from tsft.data.encoding import RowEncoder
+from tsft.data.leave_out import kept_rows
 from tsft.data.mapping import for_pretraining
 from tsft.data.mixing import MixedRows, plan
 from tsft.data.readers import ExampleRows, Source, read_source
@@ -73,9 +75,12 @@ def prepare(
 
     masks = _validation_masks(settings, train_sets, seed)
     remarks = _remarks(settings, train_sets, evaluation_sets, masks)
-    chosen = [_repeated(np.flatnonzero(~mask), each, seed) for mask, each in zip(masks, train_sets, strict=True)]
+    kept = [kept_rows(each.report.name, each.rows, settings.leave_out) for each in train_sets]
+    trained = [~mask & here for mask, here in zip(masks, kept, strict=True)]
+    chosen = [_repeated(np.flatnonzero(rows), each, seed) for rows, each in zip(trained, train_sets, strict=True)]
     train = MixedRows([each.rows for each in train_sets], *plan(chosen, settings.mixing, settings.weights, seed))
-    evaluation = _evaluation_rows(train_sets, masks, evaluation_sets)
+    held_back = [mask & here for mask, here in zip(masks, kept, strict=True)]
+    evaluation = _evaluation_rows(train_sets, held_back, evaluation_sets, settings.leave_out)
     if not len(train):
         raise UserError(message("data.none_after_split", rows=len(evaluation) if evaluation else 0))
     report = _report(reports, train, evaluation, remarks)
@@ -151,6 +156,7 @@ class _Context:
             shortened=outcome.shortened,
             cut=outcome.cut,
             left_out=outcome.left_out,
+            content=content_hash(dataset.files, self.cache, self.should_stop),
             trained_tokens=int(rows.column("trained").sum()),
             tokens=LengthStatistics.of(rows.lengths),
             patches=LengthStatistics.of(rows.column("patches")),
@@ -239,10 +245,14 @@ def _repeated(rows: np.ndarray, dataset: _Encoded, seed: int) -> np.ndarray:
 
 
 def _evaluation_rows(
-    train_sets: Sequence[_Encoded], masks: Sequence[np.ndarray], evaluation_sets: Sequence[_Encoded]
+    train_sets: Sequence[_Encoded],
+    masks: Sequence[np.ndarray],
+    evaluation_sets: Sequence[_Encoded],
+    leave_out: Sequence[str],
 ) -> MixedRows | None:
     sets = [*train_sets, *evaluation_sets]
-    chosen = [np.flatnonzero(mask) for mask in masks] + [np.arange(len(each.rows)) for each in evaluation_sets]
+    whole = [kept_rows(each.report.name, each.rows, leave_out) for each in evaluation_sets]
+    chosen = [np.flatnonzero(mask) for mask in (*masks, *whole)]
     rows = MixedRows([each.rows for each in sets], *plan(chosen, "concatenate", (), 0))
     return rows if len(rows) else None
 

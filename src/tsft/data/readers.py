@@ -83,6 +83,10 @@ class ExampleRows:
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))
 
+    def column(self, name: str) -> np.ndarray:
+        """One of file, row, series_key, for all rows."""
+        return self._rows.column(name)
+
 
 def read_source(
     source: Source, cache: Path, progress: Progress | None = None, should_stop: ShouldStop | None = None

@@ -34,7 +34,10 @@ class LengthStatistics:
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """One dataset: `rows_read == kept + sum(dropped) + left_out`. Details hold the first 1,000 rows of each list."""
+    """One dataset: `rows_read == kept + sum(dropped) + left_out`. Details hold the first 1,000 rows of each list.
+
+    content: a hash of the bytes of its files, "" when it was only looked at.
+    """
 
     name: str
     rows_read: int
@@ -49,6 +52,7 @@ class DatasetReport:
     shortened: int = 0
     cut: int = 0
     left_out: int = 0
+    content: str = ""
     trained_tokens: int = 0
     tokens: LengthStatistics = field(default_factory=LengthStatistics)
     patches: LengthStatistics = field(default_factory=LengthStatistics)

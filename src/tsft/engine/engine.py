@@ -1,10 +1,9 @@
 """The one engine of a process: starts, resumes and stops runs on a background thread, and shows the one in progress.
 
 Importing this module loads neither torch nor transformers, so that the page is there at once: `recipe` and `preflight`,
-which do, are loaded by `_heavy` at first use or ahead of it by `warm_up`.
+which do, are loaded by `heavy` at first use or ahead of it by `warm_up`.
 """
 
-import importlib
 import logging
 import threading
 import time
@@ -12,14 +11,22 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tsft.config.run_config import ModelSettings, RunConfig
-from tsft.engine.control import Control, Pulse
+from tsft.config.run_config import RunConfig
+from tsft.engine.control import Control, Pulse, refuse_impossible
+from tsft.engine.discarding import end_without_result
+from tsft.engine.downloads import Downloads
+from tsft.engine.gauges import GaugeReader, loaded_cuda
+from tsft.engine.heavy import heavy
 from tsft.engine.job import Job
+from tsft.engine.onward import checkpoint_of, make_child, onward
+from tsft.engine.queue import RunQueue, tell_refused
+from tsft.engine.versions import code_versions
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.log import run_log
 from tsft.run.board import Board, Follower, mend_cut_line, replay
-from tsft.run.events import Finished, RunStarted
-from tsft.run.ports import Asked, Fetch, Stopped, Watched
+from tsft.run.events import CheckpointSaved, RunStarted
+from tsft.run.gauges import Gauges
+from tsft.run.ports import Asked, Fetch, QueueEntry, Stopped, Watched
 from tsft.run.readiness import Examined
 from tsft.run.state import RunState
 from tsft.store.commands import ask
@@ -41,23 +48,28 @@ class Engine:
         self._job: Job | None = None
         self._thread: threading.Thread | None = None
         self._follower: tuple[str, Follower] | None = None
-        self._fetches: dict[str, Fetch] = {}
+        self._downloads = Downloads(workspace, lambda: self._is_closing)
         self._asking: Any = None
         self._examiner: Any = None
+        self._gauges = GaugeReader(workspace.root, loaded_cuda)
+        self._queue = RunQueue(record, self.check, self._begin_waiting, self._is_idle)
+        self._weighed: tuple[CheckpointSaved, ...] = ()
         self._limits: Mapping[tuple[str, str], Message] = {}
         self._is_closing = False
+        # After such an error of the accelerator only a new process can use it: runs wait in the queue for that.
+        self._is_poisoned = False
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
         """Load torch, transformers and the recipe now, so that the first Start need not wait for them."""
-        _heavy("recipe")
-        _heavy("preflight")
-        self._limits = _heavy("limits").limits()
+        heavy("recipe")
+        heavy("preflight")
+        self._limits = heavy("limits").limits()
 
     def check(self, config: RunConfig) -> list[Problem]:
         """Everything that is wrong with the config on this machine; no weights are loaded."""
-        return _heavy("preflight").preflight(config, self._workspace)
+        return heavy("preflight").preflight(config, self._workspace)
 
     def limits(self) -> Mapping[tuple[str, str], Message]:
         """What Start would refuse on this machine, by setting and choice; empty before `warm_up`."""
@@ -78,16 +90,15 @@ class Engine:
         return max(seen, key=lambda each: each.read()[1].updated_at, default=None)
 
     def fetches(self) -> Mapping[str, Fetch]:
-        with self._lock:
-            return dict(self._fetches)
+        return self._downloads.all()
 
     # -- doing -------------------------------------------------------------------------------------------------------
 
-    def start(self, config: RunConfig, by: str = "") -> str:
+    def start(self, config: RunConfig, by: str = "", parent: str = "") -> str:
         """Begin a run. Raises UserError with all problems, or `engine.busy` naming the run in progress."""
         self._refuse_if_busy()
         self._refuse(config)
-        run = self._record.create_run(config, by)
+        run = self._record.create_run(config, by, parent=parent, origin="cloned" if parent else "")
         try:
             self._begin(run, config, by, None)
         except UserError:  # another process was quicker: nothing of this run is kept
@@ -95,32 +106,69 @@ class Engine:
             raise
         return run.id
 
-    def resume(self, run_id: str, by: str = "") -> str:
-        """Go on with a run from its newest whole checkpoint. Raises UserError when it is finished or there is none."""
+    def resume(self, run_id: str, by: str = "", checkpoint_step: int = 0, epochs: float = 0.0) -> str:
+        """Go on with a run, as itself or as a child (`engine.onward`). Raises UserError when that cannot be."""
         run = self._record.find(run_id)
         self._refuse_if_busy()
-        if run.status == "finished":
-            raise UserError(message("engine.is_finished", name=run.name))
-        checkpoints = usable_checkpoints(run.folder)
-        if not checkpoints:
-            raise UserError(message("engine.no_checkpoint", name=run.name))
-        config = run_config(run.folder)
-        self._refuse(config)
-        mend_cut_line(run.folder.events)
-        self._begin(run, config, by, checkpoints[0])
-        return run.id
+        plan = onward(run, checkpoint_step, epochs)
+        self._refuse(plan.config)
+        if plan.is_same:
+            self._begin(run, plan.config, by, plan.checkpoint)
+            return run.id
+        child, checkpoint = make_child(self._record, plan, by)
+        try:
+            self._begin(child, plan.config, by, checkpoint)
+        except UserError:
+            self._record.delete(child.id)
+            raise
+        return child.id
+
+    def enqueue(self, configs: Sequence[RunConfig], by: str = "", sweep: str = "", parent: str = "") -> list[str]:
+        return self._queue.add(configs, by, sweep, parent)
+
+    def enqueue_resume(self, run_id: str, by: str = "", checkpoint_step: int = 0, epochs: float = 0.0) -> str:
+        return self._queue.add_resume(run_id, by, checkpoint_step, epochs)
+
+    def queue(self) -> list[QueueEntry]:
+        return self._queue.entries()
+
+    def move(self, run_id: str, position: int) -> None:
+        self._record.queue.move(run_id, position)
+
+    def remove(self, run_id: str) -> None:
+        self._record.queue.remove(run_id)
+
+    def hold_queue(self, is_held: bool, by: str = "") -> None:
+        self._queue.hold(is_held, by)
+
+    def is_queue_held(self) -> bool:
+        return self._record.queue.is_held
+
+    def serve_queue(self) -> None:
+        """From now on this process starts the runs of the queue as their turn comes."""
+        self._queue.serve()
+
+    def start_next(self) -> str:
+        """Begin the run whose turn it is; its id, "" when there is none."""
+        return self._queue.start_next()
 
     def stop(self, by: str = "", run_id: str = "") -> bool:
-        """Ask the run in progress to stop; a run of another process gets the wish through its folder."""
+        """Ask the run in progress to stop and keep what it learnt."""
+        return self.command("stop", by, run_id)
+
+    def command(self, command: str, by: str = "", run_id: str = "") -> bool:
+        """Ask the run in progress for something; a run of another process gets the wish through its folder."""
         with self._lock:
             job = self._job if self._is_working() else None
         if job is not None and run_id in ("", job.folder.id):
-            job.control.stop(by)
+            refuse_impossible(command, job.config, job.name)
+            job.control.give(command, by)
             return True
         other = self._record.active()
         if other is None or run_id not in ("", other.id):
             return False
-        ask(other.folder, "stop", by)
+        refuse_impossible(command, run_config(other.folder), other.name)
+        ask(other.folder, command, by)
         return True
 
     def wait(self, timeout_seconds: float | None = None) -> RunState | None:
@@ -133,6 +181,7 @@ class Engine:
     def close(self, timeout_seconds: float = 60.0) -> bool:
         """Refuse new runs, stop the present one and wait until it has saved. False when it took too long."""
         self._is_closing = True
+        self._queue.close()
         self._end_asking()
         self.end_examination()
         if self._is_working():
@@ -147,12 +196,7 @@ class Engine:
 
     def fetch_model(self, name: str, hub: str = "huggingface") -> None:
         """Bring a base model into the workspace on a thread of its own."""
-        with self._lock:
-            present = self._fetches.get(name)
-            if present is not None and not present.is_done and present.problem is None:
-                return
-            self._fetches[name] = Fetch(name)
-        threading.Thread(target=self._fetch, args=(name, hub), name="tsft-fetch", daemon=True).start()
+        self._downloads.begin(name, hub)
 
     def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:
         """Put a question to a trained model; the one before is given up."""
@@ -160,7 +204,7 @@ class Engine:
         self._end_asking()
         self.end_examination()
         number = self._asking.asked.number + 1 if self._asking is not None else 1
-        self._asking = _heavy("asking").Asking(self._workspace, Asked(number, result))
+        self._asking = heavy("asking").Asking(self._workspace, Asked(number, result))
         self._asking.begin(turns, series)
         return number
 
@@ -185,6 +229,9 @@ class Engine:
     def readiness(self) -> Examined | None:
         return self._examiner.examined if self._examiner is not None else None
 
+    def gauges(self) -> Gauges:
+        return self._gauges.read()
+
     def end_examination(self) -> None:
         if self._examiner is not None:
             self._examiner.give_up()
@@ -194,6 +241,8 @@ class Engine:
     def _refuse_if_busy(self) -> None:
         if self._is_closing:
             raise UserError(message("engine.closing"))
+        if self._is_poisoned:
+            raise UserError(message("engine.poisoned"))
         running = self._record.active()
         if running is not None:
             raise busy(running)
@@ -207,7 +256,7 @@ class Engine:
         raise_if_any([*problems, *examiner.model_problems(config, problems)])
 
     def _examining(self) -> Any:
-        examining = _heavy("examining")
+        examining = heavy("examining")
         with self._lock:
             if self._examiner is None:
                 self._examiner = examining.Examiner(self._workspace, self._record)
@@ -216,6 +265,9 @@ class Engine:
     def _end_asking(self) -> None:
         if self._asking is not None:
             self._asking.give_up()
+
+    def _is_idle(self) -> bool:
+        return not self._is_closing and not self._is_poisoned and not self._is_working()
 
     def _is_working(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -231,11 +283,37 @@ class Engine:
                 self._record.release(run.id, status="failed")  # or every later Start would find it in progress
                 raise
 
+    def _begin_waiting(self, run: RunInfo) -> None:
+        """The same for a run of the queue; one that cannot be started any more is failed with the reasons."""
+        self._end_asking()
+        self.end_examination()
+        self._record.claim(run.id, only_waiting=True)
+        try:
+            config = run_config(run.folder)
+            self._refuse(config)
+            checkpoint = checkpoint_of(run, run.queued_step)
+            with self._lock:
+                if not self._is_closing:
+                    self._launch(run, config, run.queued_by, checkpoint)
+                    return
+            self._record.give_back(run)
+        except UserError as error:
+            state = tell_refused(run, error)
+            self._record.release(run.id, **row_of_state(state))
+        except BaseException:
+            self._record.release(run.id, status="failed")
+            raise
+
     def _launch(self, run: RunInfo, config: RunConfig, by: str, checkpoint: Checkpoint | None) -> None:
+        mend_cut_line(run.folder.events)
         board = Board(run.folder.events, replay(run.folder.events))
-        job = Job(config, run.folder, run.name, self._workspace, board, Control(board), checkpoint)
+        is_handed_on = bool(run.parent) and checkpoint is not None and checkpoint.step == run.parent_step
+        job = Job(config, run.folder, run.name, self._workspace, board, Control(board), checkpoint, is_handed_on)
         # Said before the thread loads anything: from now on this is the run in progress for every reader.
-        board.say(RunStarted(time.time(), run.id, run.name, checkpoint.step if checkpoint else 0, by))
+        step = checkpoint.step if checkpoint else 0
+        board.say(RunStarted(time.time(), run.id, run.name, step, by, code_versions()))
+        if run.origin in ("resumed", "extended") and run.status == "queued":
+            job.note("info", message(f"run.{run.origin}", parent=run.parent, step=run.parent_step))
         if self._thread is not None:
             self._thread.join()  # its run is over; only its last lines may still be on their way
         self._job = job
@@ -254,55 +332,39 @@ class Engine:
             newest = usable_checkpoints(job.folder)
             checkpoint = newest[0].path.relative_to(job.folder.path).as_posix() if newest else ""
             self._record.release(job.folder.id, **{**row_of_state(state), "checkpoint": checkpoint})
+            self._queue.wake()
 
     def _train(self, job: Job) -> None:
         """Run the recipe; whatever happens ends in one event, with the memory given back."""
         recipe = None
         try:
-            recipe = _heavy("recipe")
+            recipe = heavy("recipe")
             with run_log(job.folder.log):
                 recipe.train(job)
         except Stopped:
-            told = message("run.stopped_early")
-            job.board.say(Finished(time.time(), "stopped", job.board.state.step, "", told))
+            job.board.say(end_without_result(job))
         except BaseException as error:  # noqa: BLE001 (the outermost frame of the thread: translated and logged here)
             logger.exception("run %s failed", job.folder.id)
-            job.board.say(_heavy("failures").failure_of(error, job.config))
+            failures = heavy("failures")
+            job.board.say(failures.failure_of(error, job.config, job.board.state.phase))
+            self._is_poisoned = self._is_poisoned or failures.is_poisoned(error)
             _let_go(error)
         finally:
             if recipe is not None:
-                _heavy("device").give_memory_back()
+                heavy("device").give_memory_back()
 
     def _report(self, job: Job) -> None:
-        self._record.update(job.folder.id, **row_of_state(job.board.state))
+        state = job.board.state
+        if state.checkpoints != self._weighed:  # what makes a folder heavy; the rest is weighed at the end
+            self._weighed = state.checkpoints
+            self._record.measure(job.folder.id)
+        self._record.update(job.folder.id, **row_of_state(state))
 
     def _following(self, run: RunInfo) -> Follower:
         with self._lock:
             if self._follower is None or self._follower[0] != run.id:
                 self._follower = (run.id, Follower(run.folder.events))
             return self._follower[1]
-
-    def _fetch(self, name: str, hub: str) -> None:
-        def progress(done: int, total: int) -> None:
-            self._fetches[name] = Fetch(name, done, total)
-
-        try:
-            settings = ModelSettings(name=name, hub=hub)
-            _heavy("sources").model_folder(settings, self._workspace, progress, lambda: self._is_closing)
-            before = self._fetches[name]
-            self._fetches[name] = Fetch(name, before.total_bytes, before.total_bytes, is_done=True)
-        except UserError as error:
-            self._fetches[name] = Fetch(name, problem=error.message)
-        except Stopped:
-            self._fetches.pop(name, None)
-        except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: logged and shown as a sentence)
-            logger.exception("fetching %s failed", name)
-            self._fetches[name] = Fetch(name, problem=_heavy("failures").failure_of(error, RunConfig()).message)
-
-
-def _heavy(module: str) -> Any:
-    """A module of the engine that loads torch: only here, so that `import tsft.engine.engine` does not."""
-    return importlib.import_module(f"tsft.engine.{module}")
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tsft.config.run_config import RunConfig, ScheduleSettings
 from tsft.engine.control import Control
@@ -20,7 +20,7 @@ PROGRESS_SECONDS = 0.5
 class Job:
     """One run to do: what was asked, where it is written, whom it tells and whom it obeys.
 
-    resume_from: the checkpoint to go on from, None for a fresh start.
+    resume_from: the checkpoint to go on from, None for a fresh start. is_handed_on: it was made by another run.
     """
 
     config: RunConfig
@@ -30,13 +30,15 @@ class Job:
     board: Board
     control: Control
     resume_from: Checkpoint | None = None
+    is_handed_on: bool = False
+    began_at: float = field(default_factory=time.time)
 
     def note(self, level: str, told: Message) -> None:
         """A line in the page's log. level: info, warning or error."""
         self.board.say(Noted(time.time(), level, told))
 
     def enter(self, phase: str, subject: str = "") -> None:
-        """A new phase begins; a stop wish is obeyed first."""
+        """A new phase begins; what people wish is done first."""
         self.control.obey()
         self.board.say(PhaseChanged(time.time(), phase, subject))
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainingArguments
 
 from tsft.config.optimizers import OPTIMIZERS
@@ -200,3 +201,11 @@ def _quiet_root_logger() -> Iterator[None]:
     finally:
         root.setLevel(level)
         root.handlers[:] = handlers
+
+
+def follow_schedule(optimizer: Optimizer, scheduler: Any) -> None:
+    """Give the optimizer the rates of this run's own schedule: a checkpoint of a shorter run brings that one's."""
+    schedule = getattr(scheduler, "scheduler", scheduler)  # accelerate may have wrapped it
+    if isinstance(schedule, LambdaLR):
+        for group, base, rate_at in zip(optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+            group["lr"] = base * rate_at(schedule.last_epoch)

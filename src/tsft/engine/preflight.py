@@ -11,15 +11,16 @@ import torch
 from tsft.config.catalog import base_model
 from tsft.config.check import check
 from tsft.config.optimizers import OPTIMIZERS
+from tsft.config.probe_rules import readable_pins
 from tsft.config.run_config import ADAPTERS, RunConfig
 from tsft.data.registry import find_dataset
 from tsft.engine.adapters import adapter_kind
+from tsft.engine.checkpoints import TRAINED_WEIGHTS
 from tsft.engine.device import has_fast_bf16
 from tsft.engine.extra_arguments import extra_problems
 from tsft.engine.liger import liger_problems
 from tsft.engine.optimizers import missing_for
 from tsft.engine.restore import result_folder
-from tsft.engine.series_trainer import TRAINED_WEIGHTS
 from tsft.engine.trackers import tracker_problems
 from tsft.errors import Problem, UserError, message
 from tsft.store.models import local_model
@@ -103,6 +104,8 @@ def _data(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
     named = {"data.datasets": config.data.datasets}
     if config.data.validation == "dataset":
         named["data.validation_datasets"] = config.data.validation_datasets
+    if config.probes.source == "pinned":
+        named["probes.pinned"] = tuple(dict.fromkeys(pin.dataset for pin in readable_pins(config.probes.pinned)))
     for field, names in named.items():
         for name in names:
             try:

@@ -14,23 +14,27 @@ from transformers.utils import logging as transformers_logging
 from tsft.config.run_config import ADAPTERS
 from tsft.data.preparation import PreparedData, prepare
 from tsft.engine.arguments import training_arguments
+from tsft.engine.bad_batch import batch_at_fault
+from tsft.engine.checkpoints import CheckpointKeeper
 from tsft.engine.device import Precision, choose_precision, device_name, use_threads
-from tsft.engine.failures import BatchAtFaultError
+from tsft.engine.ending import finish
 from tsft.engine.job import Job, ProgressTeller, planned_steps
 from tsft.engine.liger import use_liger
-from tsft.engine.optimizers import evaluation_weights
 from tsft.engine.packing import packed
+from tsft.engine.probes import Probing, choose_probes
 from tsft.engine.rehearsal import StepClock, longest_only
 from tsft.engine.reporter import Reporter
 from tsft.engine.restore import Fetching, base_folder, merged, model_changes, new_encoder, open_result, result_folder
-from tsft.engine.results import origin_of, write_adapter, write_result
+from tsft.engine.results import origin_of, write_adapter
 from tsft.engine.series_trainer import NotFiniteError, SeriesTrainer
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.engine.trackers import tracked
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary, trains_encoder
+from tsft.engine.watchdog import Watchdog
+from tsft.engine.wishes import grant_wishes
 from tsft.errors import Message, message
 from tsft.model.loading import Loaded, load
-from tsft.run.events import Finished, Planned
+from tsft.run.events import DataRead, DataUsed, Planned
 from tsft.run.ports import Stopped
 
 
@@ -38,15 +42,16 @@ def train(job: Job) -> None:
     """Do the run. Ends with `Finished` on the board; raises Stopped before the first step, or what went wrong."""
     # Bars on stderr are nobody's: progress goes to the board.
     transformers_logging.disable_progress_bar()
+    job.board.listen(Watchdog(job.board).hear)
     threads = use_threads(job.config.schedule.threads)
     loaded, precision = _load_model(job)
     data = _read_data(job, loaded)
     model = _tuned(job, loaded)
     with tracked(job):
-        trainer = _make_trainer(job, model, loaded, data, precision)
+        trainer = _make_trainer(job, model, loaded, data, precision, choose_probes(job, loaded.processor, data))
         job.board.say(_plan(job, trainer, data, precision, threads))
         _train(job, trainer, data)
-    _finish(job, trainer, loaded)
+    finish(job, trainer, loaded)
 
 
 def rehearse(job: Job) -> list[float]:
@@ -117,7 +122,7 @@ def _read_data(job: Job, loaded: Loaded) -> PreparedData:
         unit = "bytes" if phase == "reading" else "rows"
         teller.tell(phase, str(what.values.get("dataset", "")), done, total, unit)
 
-    return prepare(
+    data = prepare(
         job.config.data,
         loaded.processor,
         job.workspace.dataset_folders(job.config.data.folder),
@@ -127,6 +132,9 @@ def _read_data(job: Job, loaded: Loaded) -> PreparedData:
         should_stop=job.control.should_stop,
         notify=lambda told: job.note("info", told),
     )
+    used = [DataUsed(each.name, each.kept, each.rows_read, each.content) for each in data.report.datasets]
+    job.board.say(DataRead(time.time(), tuple(used)))
+    return data
 
 
 def _tuned(job: Job, loaded: Loaded) -> Any:
@@ -140,7 +148,14 @@ def _tuned(job: Job, loaded: Loaded) -> Any:
     return apply_tuning(loaded.model, job.config, loaded.encoder_is_new)
 
 
-def _make_trainer(job: Job, model: Any, loaded: Loaded, data: PreparedData, precision: Precision) -> SeriesTrainer:
+def _make_trainer(
+    job: Job,
+    model: Any,
+    loaded: Loaded,
+    data: PreparedData,
+    precision: Precision,
+    probing: Probing | None = None,
+) -> SeriesTrainer:
     config, origin = job.config, origin_of(job.config, job.workspace, loaded)
     packs = packed(job, data.train)
     validation = data.evaluation if data.evaluation is not None and len(data.evaluation) else None
@@ -162,10 +177,13 @@ def _make_trainer(job: Job, model: Any, loaded: Loaded, data: PreparedData, prec
         config=config,
         reporter=Reporter(config, job.board, job.control, has_validation=validation is not None),
         board=job.board,
-        obey=job.control.obey,
-        folder=job.folder,
-        save_limit=config.output.save_limit,
+        control=job.control,
+        keeper=CheckpointKeeper(
+            job.folder, job.board, config.output.save_limit, job.resume_from.step if job.resume_from else 0
+        ),
+        is_handed_on=job.is_handed_on,
         save_adapter=lambda adapter, folder: write_adapter(adapter, loaded, origin, folder),
+        probing=probing,
     )
 
 
@@ -193,42 +211,17 @@ def _plan(job: Job, trainer: SeriesTrainer, data: PreparedData, precision: Preci
 def _train(job: Job, trainer: SeriesTrainer, data: PreparedData) -> None:
     """Train to the end or to a stop wish; in both cases the last whole step is in a checkpoint afterwards."""
     job.enter("training")
+    grant_wishes(trainer, job.control)
     try:
         trainer.train(resume_from_checkpoint=str(job.resume_from.path) if job.resume_from else None)
     except Stopped:
         if not trainer.state.global_step:
             raise
     except NotFiniteError as error:
-        raise BatchAtFaultError(error.step, _row_names(data, error.rows)) from error
-    if not trainer.state.global_step:
+        raise batch_at_fault(job, data, error.step, error.rows) from error
+    finally:
+        job.control.handle({})
+    if not trainer.state.global_step or job.control.is_discarding:
         raise Stopped
     if not trainer.is_saved():
         trainer.save_now()
-
-
-def _row_names(data: PreparedData, rows: tuple[int, ...]) -> str:
-    """The rows of a batch as a person finds them: dataset and row number in its file."""
-    names, train = [report.name for report in data.report.datasets], data.train
-    return ", ".join(
-        f"{names[train.datasets[row]]}:{train.row_sets[train.datasets[row]].source_row(int(train.indexes[row]))}"
-        for row in rows
-    )
-
-
-def _finish(job: Job, trainer: SeriesTrainer, loaded: Loaded) -> None:
-    """Write the result and say how it ended."""
-    # A stop wish that comes now changes nothing: the last step is done, and the result is being written.
-    origin = origin_of(job.config, job.workspace, loaded)
-    with evaluation_weights(trainer.optimizer):
-        result = write_result(job, trainer.model, loaded, origin)
-    step, steps = trainer.state.global_step, trainer.state.max_steps
-    is_finished = step >= steps
-    values = {"step": step, "steps": steps, "result": (job.folder.path / result).as_posix()}
-    curve = job.board.state.validation_loss
-    if is_finished and curve.lowest is not None:
-        first, (best_step, best) = curve.shown[0][1], curve.lowest
-        losses = {"before": f"{first:.3f}", "best": f"{best:.3f}", "best_step": int(best_step)}
-        told = message("run.finished_validated", **values, **losses)
-    else:
-        told = message("run.finished" if is_finished else "run.stopped", **values)
-    job.board.say(Finished(time.time(), "finished" if is_finished else "stopped", step, result, told))

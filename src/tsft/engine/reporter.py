@@ -9,6 +9,7 @@ from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.engine.control import Control
 from tsft.engine.job import PROGRESS_SECONDS
+from tsft.engine.norms import StepSizes
 from tsft.run.board import Board
 from tsft.run.events import PhaseChanged, Progressed, StepLogged
 
@@ -27,6 +28,8 @@ class Reporter(TrainerCallback):
         self._progress_at = 0.0
         self._saved_at = time.monotonic()
         self.tokens = 0
+        # Measures the steps before they are said; a run without it is told of without these figures.
+        self.sizes: StepSizes | None = None
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -40,11 +43,11 @@ class Reporter(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         # Within an accumulation: the partial gradient is dropped, the last whole step stands.
-        control.should_training_stop |= self._control.should_stop()
+        control.should_training_stop |= self._control.is_stopping
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._say_progress(state)
-        if self._control.should_stop():
+        if self._control.is_stopping:
             control.should_training_stop = True
             return
         is_last = state.global_step >= state.max_steps
@@ -59,11 +62,18 @@ class Reporter(TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        # A Trainer that was told to stop still evaluates and saves here unless both are taken back.
-        is_stopping = self._control.should_stop()
+        control.should_evaluate = control.should_save = False
         is_last = state.global_step >= state.max_steps
-        control.should_evaluate = self.is_evaluation_due(state) and not is_stopping and not is_last
-        control.should_save = False
+        # A Trainer that was told to stop comes here too, wherever in the epoch it is.
+        if is_last or self._control.is_stopping or control.should_training_stop:
+            return
+        steps = self._config.output.eval_steps
+        is_evaluated = bool(steps) and state.global_step % steps == 0
+        is_due = not steps or self._control.stops_after_epoch
+        control.should_evaluate = self._has_validation and is_due and not is_evaluated
+        if self._control.stops_after_epoch:
+            control.should_training_stop = True
+            self._control.done("stop_after_epoch")
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._saved_at = time.monotonic()
@@ -80,15 +90,17 @@ class Reporter(TrainerCallback):
         del state.log_history[:-50]
         if logs and "loss" in logs:
             rate, encoder_rate = self._rates
+            norm = float(logs["grad_norm"]) if "grad_norm" in logs and self._has_gradients else None
             step = StepLogged(
                 at=time.time(),
                 step=state.global_step,
                 epoch=float(state.epoch or 0.0),
                 loss=float(logs["loss"]),
                 learning_rate=rate,
-                grad_norm=float(logs["grad_norm"]) if "grad_norm" in logs and self._has_gradients else None,
+                grad_norm=norm,
                 encoder_learning_rate=encoder_rate,
                 tokens=self.tokens,
+                **(self.sizes.taken(norm) if self.sizes is not None else {}),
             )
             self._board.say(step)
 

@@ -8,8 +8,8 @@ from peft import PeftModel
 
 from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.engine.adapters import merged_model
+from tsft.engine.checkpoints import TRAINED_WEIGHTS, load_trained
 from tsft.engine.expansion import expand_blocks
-from tsft.engine.series_trainer import TRAINED_WEIGHTS, load_trained
 from tsft.engine.sources import Progress, ShouldStop, model_folder
 from tsft.errors import UserError, message
 from tsft.model.adapters import load_adapter

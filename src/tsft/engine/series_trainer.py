@@ -4,38 +4,38 @@ The overridden underscore methods are those of transformers 5.24 (pinned); tests
 them stops being called.
 """
 
-import json
-import random
-import shutil
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer
 
+from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
+from tsft.engine.checkpoints import TRAINED_WEIGHTS, CheckpointKeeper, load_trained, read_place, trained_weights
+from tsft.engine.control import Control
 from tsft.engine.job import planned_steps
-from tsft.engine.optimizers import evaluation_weights, make_optimizer, readable_state
-from tsft.engine.packing import PackedRows, joined_packs
+from tsft.engine.norms import StepSizes
+from tsft.engine.numbered import ROWS, Numbered, NumberedBatches
+from tsft.engine.optimizers import evaluation_weights, follow_schedule, make_optimizer, readable_state
+from tsft.engine.packing import PackedRows
+from tsft.engine.place import Place, generators, set_generators, unnoticed
+from tsft.engine.probes import Probing
 from tsft.engine.reporter import Reporter
 from tsft.engine.sampler import EpochSampler
+from tsft.engine.stopping import Judged, is_over, judge, rule_of
 from tsft.engine.tuning import ParameterGroup
-from tsft.model.batches import collate
+from tsft.errors import message
 from tsft.model.processor import SeriesProcessor
 from tsft.run.board import Board
-from tsft.run.events import CheckpointRemoved, CheckpointSaved, Evaluated, PhaseChanged, Progressed
-from tsft.store.runs import RunFolder, folder_bytes, mark_complete, usable_checkpoints
-
-TRAINED_WEIGHTS = "model_trained.safetensors"
-_PLACE = "tsft_place.json"
-_ROWS = "row_indices"
+from tsft.run.events import Evaluated, PhaseChanged, Progressed
 
 
 class NotFiniteError(Exception):
@@ -45,29 +45,6 @@ class NotFiniteError(Exception):
         super().__init__(f"loss not finite at step {step}, rows {list(rows)}")
         self.rows = tuple(rows)
         self.step = step
-
-
-class Numbered:
-    """Rows that know their own index, so that a batch can be traced back to the data."""
-
-    def __init__(self, rows: Any) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return {**self._rows[index], _ROWS: index}
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a checkpoint of the last whole step needs, since a stop can come in the middle of the next one."""
-
-    step: int
-    generators: Mapping[str, Any]
-    loss_sum: float
-    tokens: int
 
 
 class SeriesTrainer(Trainer):
@@ -86,43 +63,41 @@ class SeriesTrainer(Trainer):
         config: RunConfig,
         reporter: Reporter,
         board: Board,
-        obey: Callable[[], None],
-        folder: RunFolder,
-        save_limit: int,
+        control: Control,
+        keeper: CheckpointKeeper,
         save_adapter: Callable[[PeftModel, Path], None],
+        is_handed_on: bool = False,
+        probing: Probing | None = None,
     ) -> None:
         self.groups = groups
         self._config = config
         self._reporter = reporter
         self._board = board
-        self._obey = obey
-        self._folder = folder
-        self._save_limit = save_limit
+        self._wishes = control
+        self._keeper = keeper
+        self._rule = rule_of(config, has_validation=validation_rows is not None)
+        self._judged = Judged()
         self._save_adapter = save_adapter
+        self._is_handed_on = is_handed_on
+        self._probing = probing
         self._resumed_from: Path | None = None
-        self._best_loss: float | None = None
         self._place: Place | None = None
+        self._is_evaluating = False
         self._evaluated_at_step = -1
+        self._value = float("nan")
         self._lengths = rows.lengths
-        family = processor.family
-
-        def batch(numbered: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-            if "pack" in numbered[0]:
-                indices = [row for item in numbered for row in item[_ROWS]]
-                numbered = joined_packs([item["pack"] for item in numbered], config)
-            else:
-                indices = [row[_ROWS] for row in numbered]
-            tensors = collate(numbered, processor.pad_id, family.patch_size, family.last_patch)
-            return tensors | {_ROWS: torch.tensor(indices)}
-
         super().__init__(
             model=model,
             args=arguments,
             train_dataset=Numbered(rows) if packs is None else packs,
             eval_dataset=Numbered(validation_rows) if validation_rows is not None else None,
-            data_collator=batch,
+            data_collator=NumberedBatches(processor, config),
             callbacks=[reporter],
         )
+        reporter.sizes = StepSizes(
+            groups, config.output.logging_steps, has_gradients=not OPTIMIZERS[config.optim.optimizer].steps_in_backward
+        )
+        self.add_callback(reporter.sizes)
         self.remove_callback(PrinterCallback)
         self._sampler = EpochSampler(
             rows.lengths if packs is None else packs.lengths,
@@ -140,6 +115,10 @@ class SeriesTrainer(Trainer):
         if self._resumed_from is not None:
             self._restore_place(self._resumed_from)
             self._resumed_from = None
+        self._remember_place()
+        if is_over(self._judged, self._rule):
+            self.control.should_training_stop = True  # it was cut between the last evaluation and its end
+            return
         self._sampler.set_epoch(kwargs["epoch"])
         super()._run_epoch(*args, **kwargs)
 
@@ -153,15 +132,22 @@ class SeriesTrainer(Trainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         with readable_state(self._config.optim.optimizer):
             super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint and self._is_handed_on:
+            follow_schedule(self.optimizer, self.lr_scheduler)
 
     # -- one micro-batch -----------------------------------------------------------------------------------------
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Does first what people wish; a pause waits here."""
+        self._remember_place()
+        self._wishes.obey()
+        return super().training_step(*args, **kwargs)
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        rows = inputs.pop(_ROWS)
-        self._remember_place()
-        rows = rows.tolist()
+        rows = inputs.pop(ROWS).tolist()
+        self._step_rows += rows
         self._reporter.tokens += int(self._lengths[rows].sum())
         if self._config.optim.label_smoothing and model.training:
             inputs["label_smoothing"] = self._config.optim.label_smoothing
@@ -172,9 +158,17 @@ class SeriesTrainer(Trainer):
         return loss
 
     def _remember_place(self) -> None:
-        """Before the first micro-batch of a step: where to go back to when the step is not finished."""
+        """Before anything of the next step is done: where to go back to when that step is not finished."""
         if self._place is None or self._place.step != self.state.global_step:
-            self._place = Place(self.state.global_step, _generators(), float(self._tr_loss), self._reporter.tokens)
+            self._place = Place(self.state.global_step, generators(), float(self._tr_loss), self._reporter.tokens)
+            self._step_rows: list[int] = []
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
+        """A gradient that is not finite would spoil every weight: the step is not done. fp16's scaler skips itself."""
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        if self.accelerator.scaler is None and norm is not None and not math.isfinite(float(norm)):
+            raise NotFiniteError(self._step_rows, self.state.global_step + 1)
+        return norm
 
     # -- evaluation ----------------------------------------------------------------------------------------------
 
@@ -184,37 +178,47 @@ class SeriesTrainer(Trainer):
     ) -> dict[str, float]:
         """Mean loss over all trained tokens of the validation rows, whatever the batch size; says `Evaluated`.
 
-        Asks before each batch whether to stop.
+        Does what people wish before each batch, and waits there while the run is paused.
         """
-        started = time.time()
+        started, waited = time.time(), self._wishes.paused_seconds
+        self._remember_place()
         self._board.say(PhaseChanged(started, "evaluating"))
-        generators = _generators()  # the loader draws from them; training must not notice that it was looked at
         loader = self.get_eval_dataloader()
         was_training = self.model.training
         self.model.eval()
+        self._is_evaluating = True
         try:
-            with evaluation_weights(self.optimizer):
+            with unnoticed(), evaluation_weights(self.optimizer):  # the loader draws random numbers
                 loss = self._mean_loss(loader)
         finally:
+            self._is_evaluating = False
             self.model.train(was_training)
-            _set_generators(generators)
-        self._evaluated_at_step = self.state.global_step
-        if np.isfinite(loss) and (self._best_loss is None or loss < self._best_loss):
-            self._best_loss = loss
-        self._board.say(Evaluated(time.time(), self.state.global_step, loss, time.time() - started))
+        self._evaluated_at_step, self._value = self.state.global_step, loss
+        seconds = time.time() - started - (self._wishes.paused_seconds - waited)
+        self._board.say(Evaluated(time.time(), self.state.global_step, loss, seconds))
+        if self._wishes.is_wished("evaluate"):
+            self._wishes.done("evaluate")
         metrics = {f"{metric_key_prefix}_loss": loss}
         self.log(dict(metrics))
+        self._ask_probes()
         self._reporter.back_to_training(self.state)
         return metrics
+
+    def _ask_probes(self) -> None:
+        """With the weights that were judged; generation draws random numbers, training must not notice."""
+        if self._probing is None:
+            return
+        with unnoticed(), evaluation_weights(self.optimizer), self.compute_loss_context_manager():
+            self._probing.ask(self.model, self.state.global_step)
 
     def _mean_loss(self, loader: Any) -> float:
         total, count, said_at = 0.0, 0, 0.0
         for done, inputs in enumerate(loader):
-            self._obey()
+            self._wishes.obey()
             if time.monotonic() - said_at > 0.5:
                 said_at = time.monotonic()
                 self._board.say(Progressed(time.time(), done, len(loader), "batches"))
-            inputs.pop(_ROWS)
+            inputs.pop(ROWS)
             inputs = self._prepare_inputs(inputs)
             trained = int((inputs["labels"][:, 1:] != -100).sum())
             with self.compute_loss_context_manager():
@@ -223,45 +227,116 @@ class SeriesTrainer(Trainer):
             count += trained
         return total / max(count, 1)
 
+    def _evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """An evaluation that is due: it counts for early stopping, and the best makes a checkpoint."""
+        metrics = super()._evaluate(*args, **kwargs)
+        self.control.should_save |= self._judge(counts=True)
+        judged, rule, step = self._judged, self._rule, self.state.global_step
+        if judged.failures and rule.patience and step:
+            values = {"failures": judged.failures, "patience": rule.patience, "best": f"{judged.to_beat:.4g}"}
+            self._wishes.note("info", message("run.not_better", **values))
+        if is_over(judged, rule) and step < self.state.max_steps:
+            self.control.should_training_stop = True
+        return metrics
+
+    def _judge(self, *, counts: bool) -> bool:
+        """Whether the evaluation just made is the best so far."""
+        before, step = self._judged, self.state.global_step
+        self._judged = judge(before, self._rule, step, self._value, counts=counts)
+        return self._judged.best != before.best and bool(step)
+
+    # -- what people wish ----------------------------------------------------------------------------------------
+
+    @property
+    def step(self) -> int:
+        """The last whole one."""
+        return int(self.state.global_step)
+
+    @property
+    def has_validation(self) -> bool:
+        return self.eval_dataset is not None
+
+    @property
+    def is_evaluating(self) -> bool:
+        return self._is_evaluating
+
+    @property
+    def evaluated_at_step(self) -> int:
+        return self._evaluated_at_step
+
+    @property
+    def judged(self) -> Judged:
+        """What the evaluations so far say."""
+        return self._judged
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether training came to its own end: the last step, or no improvement for too long."""
+        return self.step >= self.state.max_steps or is_over(self._judged, self._rule)
+
+    def evaluate_aside(self) -> None:
+        """An evaluation that was not due. It can be the best, but training goes on as if nobody had looked."""
+        self.evaluate()
+        if not self._judge(counts=False):
+            return
+        if self.is_saved():
+            self._keeper.judged_again(self.step, self._verdict(), self._value, self._judged.best_step)
+        else:
+            self.save_aside()
+
+    def save_aside(self) -> None:
+        """`save_now` in the middle of a step that goes on."""
+        loss_sum, tokens = self._tr_loss, self._reporter.tokens
+        with unnoticed():
+            self.save_now()
+        self._tr_loss, self._reporter.tokens = loss_sum, tokens
+        self.control = self.callback_handler.on_save(self.args, self.state, self.control)
+
     # -- checkpoints ---------------------------------------------------------------------------------------------
 
     def is_saved(self) -> bool:
         """Whether the present step is in a whole checkpoint."""
-        newest = usable_checkpoints(self._folder)
-        return bool(newest) and newest[0].step == self.state.global_step
+        return self._keeper.is_saved(self.state.global_step)
 
     def save_now(self) -> None:
         """A checkpoint of the last whole step, also when a later micro-batch was already begun."""
         place = self._place
         if place is not None and place.step == self.state.global_step:
-            _set_generators(place.generators)
+            set_generators(place.generators)
             self._tr_loss = torch.full_like(self._tr_loss, place.loss_sum)
             self._reporter.tokens = place.tokens
         self._save_checkpoint(self.model, None)
 
+    def load_best(self) -> int | None:
+        """Put the weights of the best checkpoint into the model; its step, None when they are those of the last."""
+        best = self._judged.best_step
+        if not best or best == self.state.global_step or not self._keeper.is_saved(best):
+            return None
+        self._load_weights(self._keeper.path(best))
+        return best
+
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Write `checkpoint-N` so that it is either whole (its marker is written last) or not counted."""
-        self._board.say(PhaseChanged(time.time(), "saving"))
-        path = self._folder.checkpoints / f"checkpoint-{self.state.global_step}"
-        if path.exists():
-            shutil.rmtree(path)
+        step = self.state.global_step
+        self._keeper.begin(step)
         with evaluation_weights(self.optimizer):
             super()._save_checkpoint(model, trial)
-        place = {
+        loss = next((log["eval_loss"] for log in reversed(self.state.log_history) if "eval_loss" in log), None)
+        self._keeper.end(step, self._place_to_save(), loss, self._judged.best_step)
+        self._reporter.back_to_training(self.state)
+
+    def _place_to_save(self) -> dict[str, Any]:
+        return {
             "loss_sum": float(self._tr_loss),
             "logged_at_step": self._globalstep_last_logged,
             "tokens": self._reporter.tokens,
-            "best_loss": self._best_loss,
-            "evaluated_at_step": self._evaluated_at_step,
+            **self._verdict(),
         }
-        (path / _PLACE).write_text(json.dumps(place), encoding="utf-8")
-        (path / "training_args.bin").unlink(missing_ok=True)  # a pickle; config.json of the run says the same
-        mark_complete(path)
-        loss = next((log["eval_loss"] for log in reversed(self.state.log_history) if "eval_loss" in log), None)
-        saved = CheckpointSaved(time.time(), self.state.global_step, self._relative(path), folder_bytes(path), loss)
-        self._board.say(saved)
-        self._make_room(path)
-        self._reporter.back_to_training(self.state)
+
+    def _verdict(self) -> dict[str, Any]:
+        """What evaluations say, as a checkpoint carries it."""
+        value = self._value if math.isfinite(self._value) else None
+        return {"judged": self._judged.to_json(), "evaluated_at_step": self._evaluated_at_step, "value": value}
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """The trained weights: an adapter, or for other ways of tuning every parameter that trains, by name."""
@@ -270,63 +345,40 @@ class SeriesTrainer(Trainer):
         if isinstance(self.model, PeftModel):
             self._save_adapter(self.model, folder)
         else:
-            save_file(self._trained_weights(), folder / TRAINED_WEIGHTS)
-
-    def _trained_weights(self) -> dict[str, Tensor]:
-        """By the groups, not by `requires_grad`: an optimizer that goes block by block switches that."""
-        trained = {id(parameter) for group in self.groups for parameter in group.parameters}
-        return {
-            name: parameter.detach().contiguous()
-            for name, parameter in self.model.named_parameters()
-            if id(parameter) in trained
-        }
+            save_file(trained_weights(self.model, self.groups), folder / TRAINED_WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         self._resumed_from = Path(resume_from_checkpoint)
+        self._load_weights(self._resumed_from)
+
+    def _load_weights(self, checkpoint: Path) -> None:
         if isinstance(self.model, PeftModel):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-            return
-        load_trained(self.model, Path(resume_from_checkpoint) / TRAINED_WEIGHTS)
+            super()._load_from_checkpoint(str(checkpoint))
+        else:
+            load_trained(self.model, checkpoint / TRAINED_WEIGHTS)
 
     def _restore_place(self, checkpoint: Path) -> None:
         """After a resume: the half-averaged loss and the counts, so that the next logged point is the uncut run's."""
-        place = json.loads((checkpoint / _PLACE).read_text(encoding="utf-8"))
+        place = read_place(checkpoint)
+        self._load_rng_state(str(checkpoint))
         self._tr_loss = torch.full_like(self._tr_loss, place["loss_sum"])
         self._globalstep_last_logged = place["logged_at_step"]
         self._reporter.tokens = place["tokens"]
-        self._best_loss = place["best_loss"]
         self._evaluated_at_step = place["evaluated_at_step"]
+        self._judged = self._judged_before(place)
+        self._remember_place()
         if self._evaluated_at_step != self.state.global_step and self._reporter.is_evaluation_due(self.state):
             self._evaluate(None, None)  # the stop came before or in the middle of it
+            if self.control.should_save:
+                self.control.should_save = False
+                self._keeper.judged_again(self.step, self._verdict(), self._value, self._judged.best_step)
 
-    def _make_room(self, newest: Path) -> None:
-        """Keep the newest `save_limit` checkpoints. The one just written is never removed."""
-        for old in usable_checkpoints(self._folder)[self._save_limit :]:
-            if old.path != newest:
-                shutil.rmtree(old.path)
-                self._board.say(CheckpointRemoved(time.time(), self._relative(old.path)))
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self._folder.path).as_posix()
-
-
-def load_trained(model: nn.Module, path: Path) -> None:
-    """Put the weights of `path` into the model, by parameter name. Every name must be there."""
-    parameters = dict(model.named_parameters())
-    for name, weights in load_file(path).items():
-        parameters[name].data.copy_(weights)
-
-
-def _generators() -> Mapping[str, Any]:
-    states = {"python": random.getstate(), "numpy": np.random.get_state(), "cpu": torch.random.get_rng_state()}
-    if torch.cuda.is_available():
-        states["cuda"] = torch.cuda.get_rng_state_all()
-    return states
-
-
-def _set_generators(states: Mapping[str, Any]) -> None:
-    random.setstate(states["python"])
-    np.random.set_state(states["numpy"])
-    torch.random.set_rng_state(states["cpu"])
-    if "cuda" in states:
-        torch.cuda.set_rng_state_all(states["cuda"])
+    def _judged_before(self, place: Mapping[str, Any]) -> Judged:
+        """What the evaluations up to a checkpoint said. Of another run's, the patience does not count here."""
+        judged, step = Judged.from_json(place.get("judged", {})), self.step
+        if self._is_handed_on:
+            judged = replace(judged, failures=0)
+        if judged.best_step and not self._keeper.is_saved(judged.best_step):
+            value = place.get("value") if self._evaluated_at_step == step else None
+            judged = replace(judged, best_step=0 if value is None else step, best=value)
+        return judged

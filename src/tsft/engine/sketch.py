@@ -16,11 +16,11 @@ from torch import nn
 
 from tsft.config.catalog import BUILTIN
 from tsft.config.run_config import ADAPTERS, ModelSettings, RunConfig
+from tsft.engine.checkpoints import TRAINED_WEIGHTS
 from tsft.engine.estimate import Sizes
 from tsft.engine.optimizers import refuse_unfit
 from tsft.engine.parts import ENCODER, decoder_layers, is_norm
 from tsft.engine.restore import merged, model_changes, new_encoder, result_folder
-from tsft.engine.series_trainer import TRAINED_WEIGHTS
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary
 from tsft.errors import UserError, message
 from tsft.model.adapters import load_adapter

@@ -22,8 +22,15 @@ PHASES = (
     "training",
     "evaluating",
     "saving",
+    "paused",
     "ended",
 )
+
+# What a run in progress can be asked for. stop keeps what was learnt; discard keeps nothing of this attempt.
+COMMANDS = ("stop", "discard", "pause", "continue", "checkpoint", "evaluate", "stop_after_epoch")
+
+# What a failure can be; each has its word under `failure.kind.` in the locales.
+FAILURES = ("memory", "data", "not_finite", "disk", "model", "driver", "package", "settings", "bug")
 
 # What progress is counted in; each has its word under `unit.` in the locales.
 UNITS = ("bytes", "tensors", "rows", "batches", "steps")
@@ -31,13 +38,17 @@ UNITS = ("bytes", "tensors", "rows", "batches", "steps")
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The run began (or began again: `resumed_from` is the checkpoint step then, else 0)."""
+    """The run began (or began again: `resumed_from` is the checkpoint step then, else 0).
+
+    versions: (package, version) of what computes it: tsft, python, torch and so on.
+    """
 
     at: float
     run_id: str
     name: str
     resumed_from: int = 0
     by: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,24 @@ class Progressed:
     done: int
     total: int
     unit: str
+
+
+@dataclass(frozen=True)
+class DataUsed:
+    """A dataset as this run reads it. rows: those kept of `rows_read`. content: a hash of its files' bytes."""
+
+    name: str
+    rows: int
+    rows_read: int
+    content: str
+
+
+@dataclass(frozen=True)
+class DataRead:
+    """Which data the run trains and validates on."""
+
+    at: float
+    datasets: tuple[DataUsed, ...]
 
 
 @dataclass(frozen=True)
@@ -89,7 +118,12 @@ class Planned:
 
 @dataclass(frozen=True)
 class StepLogged:
-    """The mean over the optimizer steps since the last one logged. tokens: positions seen so far, padding excluded."""
+    """The mean over the optimizer steps since the last one logged. tokens: positions seen so far, padding excluded.
+
+    model_grad_norm, encoder_grad_norm: of the last step, before clipping, apart for the language model (under an
+    adapter its adapter) and the encoder. model_update, encoder_update: norm of what the last step changed, divided by
+    the norm of the trained parameters. None where a part does not train or nothing can be measured.
+    """
 
     at: float
     step: int
@@ -99,6 +133,10 @@ class StepLogged:
     grad_norm: float | None
     encoder_learning_rate: float | None = None
     tokens: int = 0
+    model_grad_norm: float | None = None
+    encoder_grad_norm: float | None = None
+    model_update: float | None = None
+    encoder_update: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,14 +150,45 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """A pinned question: its source ("demo:12" or ""), the question and the expected answer ("" when there is none)."""
+
+    source: str
+    question: str
+    expected: str = ""
+
+
+@dataclass(frozen=True)
+class ProbesPinned:
+    """The questions that are asked again and again in this run; their series lie in the run's `probes.json`."""
+
+    at: float
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True)
+class SampleShown:
+    """What the model answers to the probe of this number (from 1) after `step`; step 0 is before training."""
+
+    at: float
+    step: int
+    probe: int
+    answer: str
+
+
+@dataclass(frozen=True)
 class CheckpointSaved:
-    """A checkpoint from which the run can go on. path is relative to the run's folder."""
+    """A checkpoint from which the run can go on. path is relative to the run's folder.
+
+    is_best: no evaluated step of this run before was better; said again of a checkpoint that turns out to be.
+    """
 
     at: float
     step: int
     path: str
     size_bytes: int
     loss: float | None = None
+    is_best: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +210,7 @@ class Noted:
 
 @dataclass(frozen=True)
 class CommandGiven:
-    """Somebody asked the run for something ("stop"); it is obeyed at the next micro-batch or row."""
+    """Somebody asked the run for one of COMMANDS; it is obeyed at the next micro-batch or row."""
 
     at: float
     command: str
@@ -149,38 +218,61 @@ class CommandGiven:
 
 
 @dataclass(frozen=True)
+class CommandObeyed:
+    """The run did what it was asked for, or a note says why it could not."""
+
+    at: float
+    command: str
+
+
+@dataclass(frozen=True)
 class Failed:
-    """The run ended by a fault. kind: memory, data, not_finite, disk, model, package, settings or bug."""
+    """The run ended by a fault. kind: one of FAILURES.
+
+    settings: the dotted names of the settings at fault. change: the settings, with their values, that would let it go
+    through. rows: the rows at fault as "dataset:row"; what they hold lies in the run's `failed_rows.json`.
+    """
 
     at: float
     kind: str
     message: Message
     advice: Message | None
     traceback: str = ""
+    settings: tuple[str, ...] = ()
+    change: tuple[tuple[str, str | int | float | bool | tuple[str, ...]], ...] = ()
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The run ended as it should. status: finished or stopped. result: folder relative to the run's, "" if none."""
+    """The run ended as it should. status: finished or stopped. result: folder relative to the run's, "" if none.
+
+    result_step: the step whose weights the result holds, None for the last one.
+    """
 
     at: float
     status: str
     step: int
     result: str
     message: Message
+    result_step: int | None = None
 
 
 Event = (
     RunStarted
     | PhaseChanged
     | Progressed
+    | DataRead
     | Planned
     | StepLogged
     | Evaluated
+    | ProbesPinned
+    | SampleShown
     | CheckpointSaved
     | CheckpointRemoved
     | Noted
     | CommandGiven
+    | CommandObeyed
     | Failed
     | Finished
 )
@@ -205,10 +297,21 @@ def from_line(line: str) -> Event:
         data["advice"] = Message.from_json(data["advice"])
     if "groups" in data:
         data["groups"] = tuple(Group(**group) for group in data["groups"])
+    if "probes" in data:
+        data["probes"] = tuple(Probe(**probe) for probe in data["probes"])
+    if "datasets" in data:
+        data["datasets"] = tuple(DataUsed(**used) for used in data["datasets"])
+    for name in ("settings", "change", "rows", "versions"):
+        if name in data:
+            data[name] = _tuples(data[name])
     try:
         return kind(**data)
     except TypeError as error:
         raise ValueError(f"not an event: {error}") from error
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

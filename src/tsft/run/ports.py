@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem
+from tsft.run.gauges import Gauges
 from tsft.run.readiness import Examined
 from tsft.run.state import RunState
 
@@ -36,6 +37,23 @@ class Asked:
     problem: Message | None = None
 
 
+@dataclass(frozen=True)
+class QueueEntry:
+    """A run that waits. at: when it was queued, seconds since the epoch. step: the checkpoint it goes on from, else 0.
+
+    sweep: the same for all runs of one sweep, "" for a run of its own.
+    """
+
+    run_id: str
+    name: str
+    model: str = ""
+    datasets: tuple[str, ...] = ()
+    by: str = ""
+    at: float = 0.0
+    step: int = 0
+    sweep: str = ""
+
+
 class Watched(Protocol):
     """A run to look at: a Board of this process, or a Follower of another's."""
 
@@ -56,21 +74,64 @@ class EnginePort(Protocol):
         """
         ...
 
-    def start(self, config: RunConfig, by: str = "") -> str:
-        """Begin a run on the background thread and return its id at once.
+    def start(self, config: RunConfig, by: str = "", parent: str = "") -> str:
+        """Begin a run on the background thread and return its id at once. parent: the run it was cloned from.
 
         Raises UserError with every problem, or with `engine.busy` naming the run in progress.
         """
         ...
 
-    def resume(self, run_id: str, by: str = "") -> str:
-        """Go on with a run from its newest usable checkpoint. Raises UserError when there is none."""
+    def resume(self, run_id: str, by: str = "", checkpoint_step: int = 0, epochs: float = 0.0) -> str:
+        """Go on with a run; returns the id of the run that does.
+
+        From its newest usable checkpoint it is the same run. From an earlier one (`checkpoint_step`), or for so many
+        `epochs` more, it is a new run with this one as its parent, which stays as it is.
+        Raises UserError `engine.no_checkpoint`, `engine.is_finished`, `engine.busy` or every problem of the config.
+        """
         ...
+
+    def enqueue(self, configs: Sequence[RunConfig], by: str = "", sweep: str = "", parent: str = "") -> list[str]:
+        """Put runs at the end of the queue, their settings fixed from now on; returns their ids in order.
+
+        Each starts by itself when its turn comes, also when the one before failed. With `sweep` (any text) they belong
+        together. Raises UserError with every problem, and then none is queued.
+        """
+        ...
+
+    def enqueue_resume(self, run_id: str, by: str = "", checkpoint_step: int = 0, epochs: float = 0.0) -> str:
+        """As `resume`, but at the end of the queue."""
+        ...
+
+    def queue(self) -> Sequence[QueueEntry]:
+        """The runs that wait, the next one first."""
+        ...
+
+    def move(self, run_id: str, position: int) -> None:
+        """Let a waiting run be the one at `position` (1 is next). Raises UserError `queue.not_waiting`."""
+        ...
+
+    def remove(self, run_id: str) -> None:
+        """Take a run out of the queue; one that never began is deleted. Raises UserError `queue.not_waiting`."""
+        ...
+
+    def hold_queue(self, is_held: bool, by: str = "") -> None:
+        """Start nothing from the queue until it is let go on, also after a restart. The run in progress goes on."""
+        ...
+
+    def is_queue_held(self) -> bool: ...
 
     def stop(self, by: str = "", run_id: str = "") -> bool:
         """Ask the run in progress (here or in another process of this workspace) to stop and keep a checkpoint.
 
         Returns False when there is none.
+        """
+        ...
+
+    def command(self, command: str, by: str = "", run_id: str = "") -> bool:
+        """Ask the run in progress, here or in another process of this workspace, for one of `events.COMMANDS`.
+
+        What it already does or was asked for changes nothing. Returns False when there is no such run; raises UserError
+        when that run can never do it (an evaluation without validation data).
         """
         ...
 
@@ -115,6 +176,10 @@ class EnginePort(Protocol):
 
     def readiness(self) -> Examined | None:
         """The last look of this process at a config, under way or done."""
+        ...
+
+    def gauges(self) -> Gauges:
+        """How busy this machine is: measured at most once a second, whoever asks."""
         ...
 
     def end_examination(self) -> None:

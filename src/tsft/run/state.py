@@ -12,6 +12,9 @@ from tsft.run.events import (
     CheckpointRemoved,
     CheckpointSaved,
     CommandGiven,
+    CommandObeyed,
+    DataRead,
+    DataUsed,
     Evaluated,
     Event,
     Failed,
@@ -19,17 +22,38 @@ from tsft.run.events import (
     Noted,
     PhaseChanged,
     Planned,
+    Probe,
+    ProbesPinned,
     Progressed,
     RunStarted,
+    SampleShown,
     StepLogged,
 )
 
 # All words a run's status can be; "interrupted" is given by the record when a run's process is gone.
-STATUSES = ("queued", "preparing", "running", "stopping", "finished", "stopped", "failed", "interrupted")
-ACTIVE = ("preparing", "running", "stopping")
+STATUSES = ("queued", "preparing", "running", "paused", "stopping", "finished", "stopped", "failed", "interrupted")
+ACTIVE = ("preparing", "running", "paused", "stopping")
 
 # Notes kept for the page; `run.log` and `events.jsonl` have all.
 NOTES = 300
+# Answers to probes kept for the page: those before training and the newest of the others.
+SAMPLES = 400
+# The curves of a run, by the names of `RunState`.
+CURVES = (
+    "loss",
+    "validation_loss",
+    "learning_rate",
+    "encoder_learning_rate",
+    "grad_norm",
+    "model_grad_norm",
+    "encoder_grad_norm",
+    "model_update",
+    "encoder_update",
+)
+# Curves of what a step may leave unmeasured: no point then, instead of a gap.
+_OPTIONAL = ("encoder_learning_rate", "model_grad_norm", "encoder_grad_norm", "model_update", "encoder_update")
+# Phases whose time counts for the axis of time: loading, pauses and interruptions do not.
+WORKING = ("training", "evaluating", "saving")
 # Speed is measured over the last so many readings: long enough to be calm, short enough to follow a change.
 READINGS = 20
 
@@ -55,16 +79,31 @@ class RunState:
     ended_at: float = 0.0
     resumed_from: int = 0
     tokens: int = 0
+    versions: tuple[tuple[str, str], ...] = ()
+    datasets: tuple[DataUsed, ...] = ()
     plan: Planned | None = None
     loss: Curve = Curve()
     validation_loss: Curve = Curve()
     learning_rate: Curve = Curve()
     encoder_learning_rate: Curve = Curve()
     grad_norm: Curve = Curve()
+    model_grad_norm: Curve = Curve()
+    encoder_grad_norm: Curve = Curve()
+    model_update: Curve = Curve()
+    encoder_update: Curve = Curve()
+    probes: tuple[Probe, ...] = ()
+    samples: tuple[SampleShown, ...] = ()
     readings: tuple[tuple[float, int], ...] = ()  # (time, step) while training, for speed
+    worked_seconds: float = 0.0  # spent in the phases of WORKING
+    worked: Curve = Curve()  # (step, worked_seconds): where a step lies on an axis of time
+    tokens_seen: Curve = Curve()  # (step, tokens): and on one of tokens
+    best_step: int = 0  # the trained step with the lowest validation loss, 0 while there is none
+    best_loss: float | None = None
     checkpoints: tuple[CheckpointSaved, ...] = ()
     notes: tuple[Noted, ...] = ()
     commands: tuple[CommandGiven, ...] = ()
+    pending: tuple[CommandGiven, ...] = ()  # asked for and not yet done
+    status_before_pause: str = ""
     failure: Failed | None = None
     finish: Finished | None = None
 
@@ -75,7 +114,7 @@ class RunState:
 
 def reduce(state: RunState, event: Event) -> RunState:
     """The state after `event`. Pure: replaying `events.jsonl` from `RunState()` gives the live state."""
-    changes = _changes(state, event)
+    changes = {"worked_seconds": _worked_seconds(state, event), **_changes(state, event)}
     return dataclasses.replace(state, updated_at=event.at, **changes)
 
 
@@ -105,33 +144,38 @@ def _changes(state: RunState, event: Event) -> dict[str, Any]:
             return _phase(state, event)
         case Progressed():
             return _progress(state, event)
+        case DataRead():
+            return {"datasets": event.datasets}
         case Planned():
             return {"plan": event, "steps": event.steps, "epochs": event.epochs}
         case StepLogged():
             return _step(state, event)
         case Evaluated():
-            return {"validation_loss": state.validation_loss.add(event.step, event.loss)}
+            return {"validation_loss": state.validation_loss.add(event.step, event.loss), **_best(state, event)}
+        case ProbesPinned():
+            return {"probes": event.probes}
+        case SampleShown():
+            return {"samples": _samples(state, event)}
         case CheckpointSaved():
-            kept = tuple(each for each in state.checkpoints if each.path != event.path)
-            return {"checkpoints": (*kept, event)}
+            return {"checkpoints": _checkpoints(state, event)}
         case CheckpointRemoved():
             return {"checkpoints": tuple(each for each in state.checkpoints if each.path != event.path)}
         case Noted():
             return {"notes": (*state.notes, event)[-NOTES:]}
         case CommandGiven():
-            status = "stopping" if event.command == "stop" and state.is_active else state.status
-            return {"commands": (*state.commands, event), "status": status}
+            return _command(state, event)
+        case CommandObeyed():
+            return {"pending": tuple(each for each in state.pending if each.command != event.command)}
         case Failed():
-            return {"failure": event, "status": "failed", "phase": "ended", "ended_at": event.at}
+            return {"failure": event, "status": "failed", "phase": "ended", "ended_at": event.at, "pending": ()}
         case Finished():
-            ended = {"finish": event, "status": event.status, "phase": "ended", "ended_at": event.at}
+            ended = {"finish": event, "status": event.status, "phase": "ended", "ended_at": event.at, "pending": ()}
             return {**ended, "step": max(event.step, state.step)}
 
 
 def _started(state: RunState, event: RunStarted) -> dict[str, Any]:
     """A run that goes on keeps its curves up to the checkpoint; what came after it is drawn anew."""
     back_to = event.resumed_from
-    curves = ("loss", "validation_loss", "learning_rate", "encoder_learning_rate", "grad_norm")
     return {
         "run_id": event.run_id,
         "name": event.name,
@@ -143,20 +187,36 @@ def _started(state: RunState, event: RunStarted) -> dict[str, Any]:
         "unit": "",
         "step": back_to,
         "resumed_from": back_to,
+        "versions": event.versions or state.versions,
         "started_at": state.started_at or event.at,
         "ended_at": 0.0,
         "readings": (),
         "failure": None,
         "finish": None,
-        **{name: getattr(state, name).cut_after(back_to) for name in curves},
+        "pending": (),
+        "status_before_pause": "",
+        **_best_until(state, back_to),
+        "samples": tuple(each for each in state.samples if each.step <= back_to),
+        "worked_seconds": state.worked.cut_after(back_to).last or 0.0,
+        **{name: getattr(state, name).cut_after(back_to) for name in (*CURVES, "worked", "tokens_seen")},
     }
 
 
+def _worked_seconds(state: RunState, event: Event) -> float:
+    """With the time since the event before, where that was spent working; clocks that go back count as standing."""
+    return state.worked_seconds + (max(0.0, event.at - state.updated_at) if state.phase in WORKING else 0.0)
+
+
 def _phase(state: RunState, event: PhaseChanged) -> dict[str, Any]:
-    status = state.status
+    status, before = state.status, state.status_before_pause
+    if event.phase == "paused":
+        status, before = ("paused", status) if status in ("preparing", "running") else (status, before)
+    elif status == "paused":
+        status = before
     if status == "preparing" and event.phase == "training":
         status = "running"
     fresh = {"phase": event.phase, "subject": event.subject, "done": 0, "total": 0, "unit": "", "status": status}
+    fresh["status_before_pause"] = before
     if event.phase == "training":
         # Time spent evaluating or saving is not training speed: measure afresh from the next step on.
         fresh["readings"] = ()
@@ -171,16 +231,57 @@ def _progress(state: RunState, event: Progressed) -> dict[str, Any]:
     return changes
 
 
+def _command(state: RunState, event: CommandGiven) -> dict[str, Any]:
+    """What was asked for stays pending until it is obeyed; a stop is shown at once, whatever the run is in."""
+    commands = (*state.commands, event)
+    if not state.is_active:
+        return {"commands": commands}
+    if event.command in ("stop", "discard"):
+        return {"commands": commands, "pending": (event,), "status": "stopping"}
+    others = tuple(each for each in state.pending if each.command != event.command)
+    return {"commands": commands, "pending": (*others, event)}
+
+
+def _best(state: RunState, event: Evaluated) -> dict[str, Any]:
+    """The earliest of equals stays the best. Step 0 does not count: nothing was trained by then."""
+    loss = event.loss
+    if not event.step or loss is None or (state.best_loss is not None and loss >= state.best_loss):
+        return {}
+    return {"best_step": event.step, "best_loss": loss}
+
+
+def _best_until(state: RunState, step: int) -> dict[str, Any]:
+    if state.best_step <= step:
+        return {}
+    trained = [point for point in state.validation_loss.cut_after(step).shown if point[0]]
+    best = min(trained, key=lambda point: (point[1], point[0]), default=None)
+    return {"best_step": int(best[0]) if best else 0, "best_loss": best[1] if best else None}
+
+
+def _checkpoints(state: RunState, event: CheckpointSaved) -> tuple[CheckpointSaved, ...]:
+    """With the new one; when it is the best, no other is any longer."""
+    others = (each for each in state.checkpoints if each.path != event.path)
+    return (*(dataclasses.replace(each, is_best=each.is_best and not event.is_best) for each in others), event)
+
+
 def _step(state: RunState, event: StepLogged) -> dict[str, Any]:
-    encoder = state.encoder_learning_rate
-    if event.encoder_learning_rate is not None:
-        encoder = encoder.add(event.step, event.encoder_learning_rate)
+    measured = {name: getattr(event, name) for name in _OPTIONAL}
     return {
         "step": event.step,
         "epoch": event.epoch,
         "tokens": event.tokens,
         "loss": state.loss.add(event.step, event.loss),
         "learning_rate": state.learning_rate.add(event.step, event.learning_rate),
-        "encoder_learning_rate": encoder,
         "grad_norm": state.grad_norm.add(event.step, event.grad_norm),
+        "worked": state.worked.add(event.step, _worked_seconds(state, event)),
+        "tokens_seen": state.tokens_seen.add(event.step, event.tokens),
+        **{name: getattr(state, name).add(event.step, value) for name, value in measured.items() if value is not None},
     }
+
+
+def _samples(state: RunState, event: SampleShown) -> tuple[SampleShown, ...]:
+    """With the new answer in the place of one to the same probe after the same step."""
+    others = [each for each in state.samples if (each.step, each.probe) != (event.step, event.probe)]
+    first, later = [each for each in others if not each.step], [each for each in others if each.step]
+    kept = later[-max(1, SAMPLES - len(first) - 1) :]
+    return (*first, *kept, event)

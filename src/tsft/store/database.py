@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 # Grows with each change of the table; a file of another version is made anew from the run folders.
-VERSION = 1
+VERSION = 2
 # How long a writer waits for another process's transaction; ours take milliseconds.
 BUSY_MILLISECONDS = 10_000
 _BROKEN = ("malformed", "not a database", "disk image", "no such table", "no such column", "encrypted")
@@ -49,6 +49,8 @@ runs_table = Table(
     Column("steps", Integer, nullable=False, default=0),
     Column("loss", Float),
     Column("best_validation_loss", Float),
+    Column("score", Float, index=True),
+    Column("score_name", String, nullable=False, default=""),
     Column("result", String, nullable=False, default=""),
     Column("checkpoint", String, nullable=False, default=""),
     Column("size_bytes", Integer, nullable=False, default=0),
@@ -57,6 +59,18 @@ runs_table = Table(
     Column("owner_started", Float),
     Column("heartbeat_at", Float, nullable=False, default=0.0),
     Column("by", String, nullable=False, default=""),
+    Column("notes", Text, nullable=False, default=""),
+    Column("tags", Text, nullable=False, default="[]"),
+    Column("parent", String, nullable=False, default="", index=True),
+    Column("parent_step", Integer, nullable=False, default=0),
+    Column("origin", String, nullable=False, default=""),
+    Column("sweep", String, nullable=False, default="", index=True),
+    Column("versions", Text, nullable=False, default="{}"),
+    Column("data", Text, nullable=False, default="[]"),
+    # Where a waiting run stands; a queued one without a place is only just being started.
+    Column("place", Float),
+    Column("queued_by", String, nullable=False, default=""),
+    Column("queued_step", Integer, nullable=False, default=0),
     Column("config", Text, nullable=False, default="{}"),
     Column("search_text", Text, nullable=False, default=""),
 )

@@ -3,12 +3,11 @@
 The run folders stay the truth: the table can be made anew from them at any time, and is when the file is broken.
 """
 
-import dataclasses
 import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, exc, select
@@ -21,12 +20,15 @@ from tsft.run.events import Finished, to_line
 from tsft.run.state import ACTIVE, RunState
 from tsft.store.atomic import write_json
 from tsft.store.database import Database, runs_table
+from tsft.store.listing import children_query, count_query, runs_query, tidy_tags
 from tsft.store.owner import is_alive, this_process
 from tsft.store.rows import (
     default_name,
     info_of_row,
     owner_columns,
     owner_of_row,
+    parent_in,
+    row_of_about,
     row_of_config,
     row_of_folder,
     row_of_state,
@@ -37,14 +39,18 @@ from tsft.store.runs import (
     RunInfo,
     all_folders,
     folder_bytes,
+    new_folder,
     read_about,
     remove_folder,
     run_folder,
     usable_checkpoints,
 )
+from tsft.store.waiting import WaitingRuns
 from tsft.store.workspace import Workspace, readable_part
 
 logger = logging.getLogger(__name__)
+# A run waits so long between its folder and its first event at most.
+STARTING_SECONDS = 60.0
 _NO_OWNER = owner_columns(None)
 
 
@@ -54,19 +60,41 @@ class Record:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._database = Database(workspace.database, self._match_folders)
+        self.queue = WaitingRuns(workspace, self._database)
         # Changes that the disk refused; they are tried again with the next one.
         self._behind: dict[str, dict[str, Any]] = {}
         self._behind_lock = threading.Lock()
 
     # -- the list ------------------------------------------------------------------------------------------------
 
-    def list_runs(self, search: str = "", limit: int = 200) -> list[RunInfo]:
-        """Newest first; each word of `search` must be in the name, id, model, data sets, method or status."""
-        query = select(runs_table).order_by(runs_table.c.created_at.desc(), runs_table.c.id.desc()).limit(limit)
-        for word in search.casefold().split():
-            within = runs_table.c.search_text.contains(word, autoescape=True)
-            query = query.where(within | (runs_table.c.status == word))
-        return self._select(query)
+    def list_runs(
+        self,
+        search: str = "",
+        limit: int = 200,
+        *,
+        status: str = "",
+        tag: str = "",
+        sweep: str = "",
+        sort: str = "-created",
+        offset: int = 0,
+    ) -> list[RunInfo]:
+        """The newest first unless `sort`, one of `listing.SORTS`, says otherwise ("-" before it turns it round).
+
+        Each word of `search` must be in the name, id, model, data sets, method, notes, tags, owner or status.
+        """
+        return self._select(runs_query(search, status, tag, sweep, sort, limit, offset))
+
+    def count_runs(self, search: str = "", *, status: str = "", tag: str = "", sweep: str = "") -> int:
+        """How many runs `list_runs` would give without a limit."""
+        return int(self._rows(count_query(search, status, tag, sweep))[0]["count"])
+
+    def children(self, run_id: str) -> list[RunInfo]:
+        """The runs that come from this one, the oldest first."""
+        return self._select(children_query(run_id))
+
+    def waiting(self) -> list[RunInfo]:
+        """The runs in the queue, the next one first."""
+        return [self.get(run_id) for run_id in self.queue.ids()]
 
     def get(self, run_id: str) -> RunInfo:
         """The run with this id. Raises UserError when there is none."""
@@ -91,6 +119,7 @@ class Record:
 
     def active(self) -> RunInfo | None:
         """The run in progress, of whichever process; None when its process is gone."""
+        self._write_behind()  # or a run whose end the disk refused would be in progress for ever
         query = select(runs_table).where(runs_table.c.status.in_(ACTIVE))
         alive = [row for row in self._rows(query) if is_alive(owner_of_row(row))]
         return self._info(alive[0]) if alive else None
@@ -101,14 +130,32 @@ class Record:
 
     # -- one run -------------------------------------------------------------------------------------------------
 
-    def create_run(self, config: RunConfig, by: str = "") -> RunInfo:
-        """Make the folder of a new run with its config. Its id is the time and the name; no two runs share one."""
+    def create_run(
+        self,
+        config: RunConfig,
+        by: str = "",
+        *,
+        parent: str = "",
+        parent_step: int = 0,
+        origin: str = "",
+        sweep: str = "",
+    ) -> RunInfo:
+        """Make the folder of a new run with its config. Its id is the time and the name; no two runs share one.
+
+        A run that trains the result of another further has that one as its parent unless it is given one.
+        """
+        if not parent:
+            parent = parent_in(config.model.continue_from)
+            origin = "continued" if parent else ""
         now = time.time()
         name = config.output.name.strip() or default_name(config)
-        folder = self._new_folder(f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{readable_part(name)}")
-        write_json(folder.about, {"name": name, "by": by, "created_at": now})
+        begun = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+        folder = new_folder(self.workspace, f"{begun}-{readable_part(name)}")
+        lineage = {"parent": parent, "parent_step": parent_step, "origin": origin, "sweep": sweep}
+        about = {"name": name, "by": by, "created_at": now, **lineage}
+        write_json(folder.about, about)
         write_json(folder.config, to_json(config))
-        row = {"id": folder.id, "name": name, "status": "queued", "created_at": now, "by": by, **row_of_config(config)}
+        row = {"id": folder.id, "status": "queued", **about, **row_of_config(config)}
         row["search_text"] = search_text(row)
 
         def insert(connection: Connection) -> None:
@@ -119,10 +166,11 @@ class Record:
         self._database.write(insert)
         return self.get(folder.id)
 
-    def claim(self, run_id: str) -> None:
+    def claim(self, run_id: str, *, only_waiting: bool = False) -> None:
         """Make this process the owner of the workspace's one active run.
 
-        Raises UserError `engine.busy`, naming the run in progress, when another is active.
+        Raises UserError `engine.busy`, naming the run in progress, when another is active, and with `only_waiting`
+        `queue.not_waiting` when the run does not wait any more: another process had it, or somebody took it out.
         """
         self.sweep()
         now, owner = time.time(), this_process()
@@ -131,8 +179,13 @@ class Record:
             rows = _fetch(connection, select(runs_table).where(runs_table.c.status.in_(ACTIVE)))
             if rows:
                 return rows[0]
-            change = {"status": "preparing", "heartbeat_at": now, "ended_at": 0.0, **owner_columns(owner)}
-            connection.execute(runs_table.update().where(runs_table.c.id == run_id).values(change))
+            begun = {"status": "preparing", "heartbeat_at": now, "ended_at": 0.0, "place": None}
+            change = {**begun, **owner_columns(owner)}
+            where = runs_table.c.id == run_id
+            if only_waiting:
+                where &= (runs_table.c.status == "queued") & runs_table.c.place.is_not(None)
+            if connection.execute(runs_table.update().where(where).values(change)).rowcount == 0:
+                raise UserError(message("queue.not_waiting", run=run_id))
             return None
 
         self.get(run_id)
@@ -159,26 +212,42 @@ class Record:
             raise TypeError(f"the record has no column {sorted(unknown)}")
         with self._behind_lock:
             self._behind.setdefault(run_id, {}).update(fields)
-            try:
-                self._database.write(self._catch_up)
-                self._behind.clear()
-            except exc.OperationalError as error:
-                logger.warning("could not write to the record (%s); trying again with the next change", error.orig)
+        self._write_behind()
 
     def release(self, run_id: str, **fields: Any) -> None:
         """Give the run up, with the last changes (status, result …) in the same write."""
         size_bytes = folder_bytes(run_folder(self.workspace, run_id).path)
         self.update(run_id, **{"ended_at": time.time(), "size_bytes": size_bytes, **_NO_OWNER, **fields})
 
+    def give_back(self, run: RunInfo) -> None:
+        """Let a run that was claimed from the queue wait on at its old place: it was not begun after all."""
+        self.update(run.id, status="queued", place=run.place, **_NO_OWNER)
+
     def rename(self, run_id: str, name: str) -> RunInfo:
         """Give a run another name; its id and folder stay."""
         if not name.strip():
             raise UserError(message("record.empty_name"))
-        run = dataclasses.replace(self.get(run_id), name=name.strip())
-        write_json(run.folder.about, {**read_about(run.folder), "name": run.name})
-        searched = {**vars(run), "datasets": json.dumps(run.datasets)}
-        self.update(run_id, name=run.name, search_text=search_text(searched))
-        return self.get(run_id)
+        return self._describe(run_id, name=name.strip())
+
+    def annotate(self, run_id: str, *, notes: str | None = None, tags: Sequence[str] | None = None) -> RunInfo:
+        """Write down what a person has to say about a run; what is None stays."""
+        changes: dict[str, Any] = {}
+        if notes is not None:
+            changes["notes"] = notes.strip()
+        if tags is not None:
+            changes["tags"] = tidy_tags(tags)
+        return self._describe(run_id, **changes)
+
+    def tags(self) -> list[str]:
+        """Every tag that some run has, in order."""
+        rows = self._rows(select(runs_table.c.tags).where(runs_table.c.tags != "[]").distinct())
+        return sorted({tag for row in rows for tag in json.loads(row["tags"])}, key=str.casefold)
+
+    def measure(self, run_id: str) -> int:
+        """Weigh a run's folder anew, after files came or went. Returns its size in bytes."""
+        size_bytes = folder_bytes(run_folder(self.workspace, run_id).path)
+        self.update(run_id, size_bytes=size_bytes)
+        return size_bytes
 
     def delete(self, run_id: str) -> None:
         """Delete a run with its folder. Raises UserError while it is in progress."""
@@ -196,7 +265,10 @@ class Record:
 
         Returns them with the step they had reached and, in `checkpoint`, the newest one they can go on from.
         """
-        query = select(runs_table).where(runs_table.c.status.in_(ACTIVE))
+        # A run that neither waits nor began after a minute: its process was ended while it was being started.
+        is_lost = (runs_table.c.status == "queued") & runs_table.c.place.is_(None)
+        is_lost &= runs_table.c.created_at < time.time() - STARTING_SECONDS
+        query = select(runs_table).where(runs_table.c.status.in_(ACTIVE) | is_lost)
         swept = [row["id"] for row in self._rows(query) if not is_alive(owner_of_row(row)) and self._interrupt(row)]
         return [self.get(run_id) for run_id in swept]
 
@@ -217,10 +289,12 @@ class Record:
         """Returns False when another process was quicker."""
         folder = run_folder(self.workspace, row["id"])
         state = _told(folder)
-        change = {**row_of_state(state), **_NO_OWNER}
-        if state.is_active or state.status == "queued":
+        about = row_of_about(read_about(folder), state)
+        change = {**row_of_state(state), **about, **_NO_OWNER}
+        if state.is_active or state.status == "queued" and about["place"] is None:
             ended_at = max(state.updated_at, row["heartbeat_at"])
             change |= {"status": "interrupted", "ended_at": ended_at, "checkpoint": _newest_checkpoint(folder)}
+            change["size_bytes"] = folder_bytes(folder.path)
         same_owner = runs_table.c.owner_pid.is_(row["owner_pid"])
         where = (runs_table.c.id == row["id"]) & (runs_table.c.status == row["status"]) & same_owner
         update = runs_table.update().where(where).values(change)
@@ -235,6 +309,22 @@ class Record:
             logger.warning("could not write the end of %s into its events: %s", folder.id, error)
         return True
 
+    def _describe(self, run_id: str, **changes: Any) -> RunInfo:
+        """Change what `about.json` says, and the row with it, under the write lock: of two people none is lost."""
+        folder = self.get(run_id).folder
+
+        def write(connection: Connection) -> None:
+            write_json(folder.about, {**read_about(folder), **changes})
+            row = _fetch(connection, select(runs_table).where(runs_table.c.id == run_id))[0]
+            listed = {"tags": json.dumps(changes["tags"], ensure_ascii=False)} if "tags" in changes else {}
+            row |= {**changes, **listed}
+            row["search_text"] = search_text(row)
+            values = {name: row[name] for name in (*changes, "search_text")}
+            connection.execute(runs_table.update().where(runs_table.c.id == run_id).values(values))
+
+        self._database.write(write)
+        return self.get(run_id)
+
     def _match_folders(self, connection: Connection) -> None:
         """Take in folders that the table does not know, and forget rows whose folder is gone."""
         known = set(connection.execute(select(runs_table.c.id)).scalars())
@@ -244,22 +334,19 @@ class Record:
         for run_id in folders.keys() - known:
             connection.execute(runs_table.insert().values(row_of_folder(folders[run_id])))
 
+    def _write_behind(self) -> None:
+        with self._behind_lock:
+            if not self._behind:
+                return
+            try:
+                self._database.write(self._catch_up)
+                self._behind.clear()
+            except exc.OperationalError as error:
+                logger.warning("could not write to the record (%s); trying again later", error.orig)
+
     def _catch_up(self, connection: Connection) -> None:
         for run_id, fields in self._behind.items():
             connection.execute(runs_table.update().where(runs_table.c.id == run_id).values(fields))
-
-    def _new_folder(self, name: str) -> RunFolder:
-        for number in range(1, 1_000):
-            folder = run_folder(self.workspace, name if number == 1 else f"{name}.{number}")
-            try:
-                folder.path.mkdir()
-                return folder
-            except FileExistsError:
-                continue
-            except OSError as error:
-                why = error.strerror or str(error)
-                raise UserError(message("file.not_written", path=str(folder.path), why=why)) from error
-        raise UserError(message("file.not_written", path=name, why="1,000"))
 
     def _select(self, query: Any) -> list[RunInfo]:
         return [self._info(row) for row in self._rows(query)]

@@ -9,12 +9,16 @@ from typing import Any
 
 from tsft.config.codec import read_config
 from tsft.config.run_config import RunConfig
-from tsft.run.events import Evaluated, Event, Finished, StepLogged, from_line
+from tsft.errors import UserError, message
+from tsft.run.events import DataUsed, Evaluated, Event, Finished, StepLogged, from_line
 from tsft.store.safetensors_header import is_readable
 from tsft.store.workspace import Workspace, inside
 
 # Written last into a checkpoint: without it the save was cut off.
 COMPLETE = "tsft-complete"
+# How a run comes from another: the same settings changed or not, its training gone on from a checkpoint to the same
+# end or to a later one, or its result trained further.
+ORIGINS = ("cloned", "resumed", "extended", "continued")
 # The end of `events.jsonl` that is read for a result's step and loss.
 TAIL_BYTES = 65_536
 
@@ -63,6 +67,16 @@ class RunFolder:
         return self.path / "predictions.jsonl"
 
     @property
+    def probes(self) -> Path:
+        """The rows of the probes, to be shown."""
+        return self.path / "probes.json"
+
+    @property
+    def failed_rows(self) -> Path:
+        """The rows at fault when a run failed."""
+        return self.path / "failed_rows.json"
+
+    @property
     def heartbeat(self) -> Path:
         return self.path / "heartbeat.json"
 
@@ -76,6 +90,10 @@ class RunInfo:
     """A run as the list shows it. Times are seconds since the epoch, 0 when not yet; a loss is None when not known.
 
     result, checkpoint: folders relative to the run's, "" when there is none; checkpoint is the newest one saved.
+    score: how good it became, score_name what that is; for now the best validation loss ("validation_loss").
+    parent: the run this one comes from, "" when from none; origin says how, one of ORIGINS; parent_step is the
+    checkpoint it went on from. sweep: the same for all runs of one sweep. versions: of the packages it last ran with.
+    data: what it last read. place: where it stands in the queue, the smallest first; None when it does not wait.
     """
 
     id: str
@@ -98,6 +116,19 @@ class RunInfo:
     heartbeat_at: float = 0.0
     by: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
+    score: float | None = None
+    score_name: str = ""
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    parent: str = ""
+    parent_step: int = 0
+    origin: str = ""
+    sweep: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    data: tuple[DataUsed, ...] = ()
+    place: float | None = None
+    queued_by: str = ""
+    queued_step: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,6 +164,21 @@ def run_folder(workspace: Workspace, run_id: str) -> RunFolder:
     return RunFolder(inside(workspace.runs, run_id))
 
 
+def new_folder(workspace: Workspace, name: str) -> RunFolder:
+    """A folder made for a run, with a number behind the name where that is taken. UserError when the disk refuses."""
+    for number in range(1, 1_000):
+        folder = run_folder(workspace, name if number == 1 else f"{name}.{number}")
+        try:
+            folder.path.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise UserError(message("file.not_written", path=str(folder.path), why=why)) from error
+    raise UserError(message("file.not_written", path=name, why="1,000"))
+
+
 def all_folders(workspace: Workspace) -> list[RunFolder]:
     """The folders that hold a run, newest id first."""
     found = [RunFolder(path) for path in workspace.runs.iterdir() if (path / "config.json").is_file()]
@@ -158,8 +204,9 @@ def usable_checkpoints(folder: RunFolder) -> list[Checkpoint]:
 
 
 def mark_complete(checkpoint: Path) -> None:
-    """Say that everything of this checkpoint is on disk; the engine calls it last."""
-    (checkpoint / COMPLETE).write_text("", encoding="utf-8")
+    """Say that everything of this checkpoint is on disk, and how long its weights and states are; called last."""
+    lengths = {name: (checkpoint / name).stat().st_size for name in _long_files(checkpoint)}
+    (checkpoint / COMPLETE).write_text(json.dumps({"bytes": lengths}), encoding="utf-8")
 
 
 def list_results(workspace: Workspace) -> list[Result]:
@@ -214,8 +261,18 @@ def _checkpoint(path: Path) -> Checkpoint | None:
     parts = [path / "optimizer.pt", path / "scheduler.pt"]
     if not all(part.is_file() and part.stat().st_size > 0 for part in parts):
         return None
+    # A file that was cut short since: a full disk while it was copied, a repair after a power cut.
+    lengths = read_json(path / COMPLETE).get("bytes", {})
+    if any(not (path / name).is_file() or (path / name).stat().st_size != length for name, length in lengths.items()):
+        return None
     saved_at = (path / COMPLETE).stat().st_mtime
     return Checkpoint(path, int(number), _logged_loss(state), folder_bytes(path), saved_at)
+
+
+def _long_files(checkpoint: Path) -> list[str]:
+    """Weights and states, relative to the checkpoint. What is written again later is not among them."""
+    found = (file for file in checkpoint.rglob("*") if file.suffix in (".safetensors", ".pt", ".pth", ".bin"))
+    return sorted(file.relative_to(checkpoint).as_posix() for file in found)
 
 
 def _logged_loss(trainer_state: Mapping[str, Any]) -> float | None:

@@ -1,4 +1,4 @@
-"""A run's curves as the compact JSON that `assets/chart.js` draws. Knows nothing of components."""
+"""The curves of one run or of several as the compact JSON that `assets/chart.js` draws. Knows nothing of components."""
 
 import json
 import math
@@ -11,46 +11,69 @@ from tsft.run.state import RunState
 from tsft.ui.readings import plain
 
 # A chart is at most some 1,200 pixels wide: more points cost bytes at every tick and show nothing.
-POINTS = 800
-SMALL_CHART_POINTS = 300
+POINTS = 1000
+VALIDATION_POINTS = 400
+SMALL_CHART_POINTS = 200
+# Points of all runs of an overlay together, so that it stays under 100 kB however many there are.
+OVERLAY_POINTS = 2400
+OVERLAY_SMALL_POINTS = 500
+# Where steps lie in time and in tokens bends only where the speed changes.
+CLOCK_POINTS = 120
+# The small charts below the loss, each with the curves that share its axis.
+SMALL_CHARTS = (
+    ("learning_rate", ("learning_rate", "encoder_learning_rate")),
+    ("grad_norm", ("grad_norm", "model_grad_norm", "encoder_grad_norm")),
+    ("update", ("model_update", "encoder_update")),
+)
+OVERLAY_SMALL_CURVES = ("learning_rate", "grad_norm")
 DRAWN_WORDS = (
     "title",
     "raw",
     "smoothed",
     "validation",
+    "best",
     "log_scale",
     "reset",
-    "empty",
+    "zoom_in",
+    "zoom_out",
+    "axis",
     "step",
+    "time",
+    "tokens",
+    "smoothing",
+    "empty",
     "learning_rate",
     "encoder_learning_rate",
     "grad_norm",
+    "model_grad_norm",
+    "encoder_grad_norm",
+    "update",
+    "model_update",
+    "encoder_update",
+    "runs",
     "zoom_help",
 )
 
 
 def chart_payload(state: RunState, language: str) -> str:
     """The curves with the words that stand in the chart, as JSON. Under 100 kB for a run of any length."""
-    loss = state.loss.shown
-    smooth = smoothed(loss)
-    best = state.validation_loss.lowest
-    return json.dumps(
-        {
-            "run": state.run_id,
-            "steps": state.steps,
-            "loss": _columns(thinned(loss, POINTS)),
-            "smooth": _columns(every_nth(smooth, POINTS // 2)),
-            "validation": _columns(thinned(state.validation_loss.shown, POINTS // 2)),
-            "best": [rounded(best[0]), rounded(best[1])] if best else None,
-            "gaps": [rounded(step) for step in state.loss.gaps[-100:]],
-            "learning_rate": _small(state.learning_rate),
-            "encoder_learning_rate": _small(state.encoder_learning_rate),
-            "grad_norm": _small(state.grad_norm),
-            "words": _words(state, smooth, language),
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    small = [name for _, names in SMALL_CHARTS for name in names]
+    run = _run(state, POINTS, VALIDATION_POINTS, SMALL_CHART_POINTS, small)
+    smooth = smoothed(state.loss.shown[-200:])
+    latest = plain(state.loss.last), plain(smooth[-1][1] if smooth else None), plain(state.validation_loss.last)
+    values = dict(zip(("loss", "smoothed", "validation"), latest, strict=True))
+    description = translate(language, "page.chart.description", step=state.step, **values)
+    return _json(state.run_id, [run], description, language)
+
+
+def overlay_payload(states: Sequence[RunState], language: str) -> str:
+    """The curves of several runs in one chart, each in its own colour. Under 100 kB for any number."""
+    count = max(1, len(states))
+    loss, small = max(40, OVERLAY_POINTS // count), max(20, OVERLAY_SMALL_POINTS // count)
+    runs = [_run(each, loss, loss // 2, small, OVERLAY_SMALL_CURVES) for each in states]
+    names = ", ".join(each.name for each in states)
+    description = translate(language, "page.chart.overlay", names=names)
+    return _json("|".join(each.run_id for each in states), runs, description, language)
 
 
 def thinned(points: Sequence[Point], limit: int) -> list[Point]:
@@ -81,17 +104,40 @@ def rounded(value: float) -> float | int:
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
-def _small(curve: Curve) -> dict[str, Any]:
-    return _columns(thinned(curve.shown, SMALL_CHART_POINTS))
+def _json(key: str, runs: Sequence[dict[str, Any]], description: str, language: str) -> str:
+    """key: a chart that is given another one forgets its zoom."""
+    words = {name: translate(language, f"page.chart.{name}") for name in DRAWN_WORDS}
+    tree = {
+        "key": key,
+        "runs": runs,
+        "small": [{"title": title, "curves": curves} for title, curves in SMALL_CHARTS],
+        "words": {**words, "description": description},
+    }
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+
+
+def _run(
+    state: RunState, points: int, validation_points: int, small_points: int, small: Sequence[str]
+) -> dict[str, Any]:
+    best = (state.best_step, state.best_loss) if state.best_loss is not None else None
+    curves = {name: _columns(thinned(getattr(state, name).shown, small_points)) for name in small}
+    return {
+        "id": state.run_id,
+        "name": state.name,
+        "loss": _columns(thinned(state.loss.shown, points)),
+        "validation": _columns(thinned(state.validation_loss.shown, validation_points)),
+        "best": [rounded(best[0]), rounded(best[1])] if best else None,
+        "gaps": [rounded(step) for step in state.loss.gaps[-100:]],
+        "clock": _clock(state.worked, state.tokens_seen),
+        "curves": curves,
+    }
+
+
+def _clock(worked: Curve, tokens_seen: Curve) -> dict[str, Any]:
+    """Seconds of work and tokens at some steps: the browser finds the others between them."""
+    seconds, tokens = (every_nth(each.shown, CLOCK_POINTS) for each in (worked, tokens_seen))
+    return {"seconds": _columns(seconds), "tokens": _columns(tokens)}
 
 
 def _columns(points: Sequence[Point]) -> dict[str, Any]:
     return {"x": [rounded(step) for step, _ in points], "y": [rounded(value) for _, value in points]}
-
-
-def _words(state: RunState, smooth: Sequence[Point], language: str) -> dict[str, str]:
-    words = {name: translate(language, f"page.chart.{name}") for name in DRAWN_WORDS}
-    latest = plain(state.loss.last), plain(smooth[-1][1] if smooth else None), plain(state.validation_loss.last)
-    values = dict(zip(("loss", "smoothed", "validation"), latest, strict=True))
-    words["description"] = translate(language, "page.chart.description", step=state.step, **values)
-    return words

@@ -13,40 +13,7 @@ import numpy as np
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem
 from tsft.run.ports import EnginePort
-from tsft.run.state import RunState
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """A run as the Runs tab lists it. Times are seconds since the epoch, 0 when not yet; losses None when not known.
-
-    result: the folder of its adapter or model as a person would open it, "" when there is none.
-    """
-
-    id: str
-    name: str
-    status: str
-    model: str = ""
-    datasets: tuple[str, ...] = ()
-    method: str = ""
-    step: int = 0
-    steps: int = 0
-    loss: float | None = None
-    best_validation_loss: float | None = None
-    started_at: float = 0.0
-    size_bytes: int = 0
-    result: str = ""
-    folder: str = ""
-
-
-@dataclass(frozen=True)
-class CheckpointRow:
-    """A checkpoint that a run can go on from."""
-
-    step: int
-    loss: float | None
-    size_bytes: int
-    path: str
+from tsft.ui.run_rows import RunActions, RunRow
 
 
 @dataclass(frozen=True)
@@ -129,6 +96,7 @@ class PageContext:
     results: what can be continued from, newest first.
     is_here: whether a run with this base model and hub would find its weights in the workspace.
     preview: (dataset, own folder, first row, count).
+    log_tail: the last lines of a run's log. debug_bundle: file name and bytes of a run's.
     record_notes: what the record of runs has to say of itself, a broken file that was set aside.
     """
 
@@ -143,8 +111,9 @@ class PageContext:
     save_preset: Callable[[str, RunConfig], str] = lambda name, config: name
     preset_actions: PresetActions = PresetActions()
     runs: Callable[[], Sequence[RunRow]] = _nothing
-    run_state: Callable[[str], RunState] = lambda run_id: RunState()
-    run_config: Callable[[str], RunConfig] = lambda run_id: RunConfig()
-    run_checkpoints: Callable[[str], Sequence[CheckpointRow]] = _nothing
+    run_actions: RunActions = RunActions()
+    shown_rows: Callable[[str, str], Sequence[Any]] = lambda run_id, kind: ()
+    log_tail: Callable[[str], str] = lambda run_id: ""
+    debug_bundle: Callable[[str], tuple[str, bytes]] = lambda run_id: ("", b"")
     record_notes: Callable[[], Sequence[Message]] = _nothing
     first_preset: str = "first_run"

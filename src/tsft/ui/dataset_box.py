@@ -1,4 +1,7 @@
-"""The dataset box of the Train tab: which datasets, and a look at a few rows with their series drawn."""
+"""The dataset box of the Train tab: which datasets, and a look at a few rows with their series drawn.
+
+A row that is looked at can be pinned as a probe: a question that every evaluation of the next run asks again.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +26,14 @@ SERIES_SHOWN = 12
 PLACEHOLDER = "<ts><ts/>"
 # The settings that are chosen among what lies in the data folder.
 DATASET_KEYS = ("data.datasets", "data.validation_datasets")
+PROBE_KEYS = ("probes.source", "probes.pinned")
+# A click on the button that pins a row.
+PIN = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-pin]');
+  if (button) trigger('select', { pin: button.dataset.pin });
+});
+"""
 # Until the rows are there, those of before are grey.
 WAIT = "(...given) => { document.getElementById('preview')?.classList.add('is-waiting'); return given; }"
 DONE = "() => { document.getElementById('preview')?.classList.remove('is-waiting'); }"
@@ -37,6 +48,7 @@ class DatasetBox:
     show: Any
     back: Any
     more: Any
+    pinned: Any
     shown: Any
     first: Any
 
@@ -54,11 +66,12 @@ def place_dataset_box(form: Form, words: Words) -> DatasetBox:
                 words.add(gr.Button(size="md", elem_id=f"preview-{name}", min_width=80), value=f"page.preview.{name}")
                 for name in ("show", "back", "more")
             ]
-        shown = gr.HTML(elem_id="preview", apply_default_css=False)
+        pinned = gr.HTML(elem_id="preview-pinned", apply_default_css=False)
+        shown = gr.HTML(elem_id="preview", apply_default_css=False, js_on_load=PIN)
         first = gr.State(0)
     words.add(fold, label="page.preview.title")
     show, back, more = buttons
-    return DatasetBox(fold, which, show, back, more, shown, first)
+    return DatasetBox(fold, which, show, back, more, pinned, shown, first)
 
 
 def dataset_choices(context: PageContext, own_folder: str) -> list[tuple[str, str]]:
@@ -85,7 +98,7 @@ def wire_dataset_box(box: DatasetBox, form: Form, context: PageContext, language
                 preview = context.preview(name, own_folder or "", start, ROWS)
             except UserError as error:
                 return monitor.said(say_all(chosen_language, error), is_bad=True), 0
-            return preview_html(preview, chosen_language), start
+            return preview_html(preview, chosen_language, name), start
 
         return handler
 
@@ -104,19 +117,33 @@ def wire_dataset_box(box: DatasetBox, form: Form, context: PageContext, language
     for triggers, by in ((begins, None), ([box.back.click], -ROWS), ([box.more.click], ROWS)):
         found = gr.on(triggers, look(by), inputs, [box.shown, box.first], js=WAIT, concurrency_limit=4, **QUEUED)
         found.then(None, js=DONE, **PRIVATE)
+    _wire_pins(box, form, language)
 
 
-def preview_html(preview: Preview, language: str) -> str:
-    """A page of rows; all text of the data is escaped."""
+def _wire_pins(box: DatasetBox, form: Form, language: Any) -> None:
+    """A row that is pinned joins those of the form, which asks the pinned ones from then on."""
+
+    def pin(chosen_language: str, pinned: Sequence[str] | None, event: gr.EventData) -> list[Any]:
+        row = str(event._data.get("pin", ""))
+        rows = list(dict.fromkeys([*(pinned or []), row]))
+        done = monitor.said(translate(chosen_language, "page.preview.pinned", row=row, count=len(rows)))
+        return ["pinned", gr.update(value=rows), done]
+
+    source, pinned = (form.widget(key) for key in PROBE_KEYS)
+    box.shown.select(pin, [language, pinned], [source, pinned, box.pinned], **PRIVATE)
+
+
+def preview_html(preview: Preview, language: str, name: str = "") -> str:
+    """A page of rows of the dataset `name`, "" for rows that cannot be pinned; all text of the data is escaped."""
     counts = translate(language, "page.preview.counts", rows=preview.total, dropped=preview.dropped)
     remarks = "".join(f"<p>{escape(say(language, each))}</p>" for each in preview.remarks)
-    rows = "".join(row_html(row, language) for row in preview.rows)
+    rows = "".join(row_html(row, language, name) for row in preview.rows)
     if not preview.rows:
         rows = f"<p>{escape(translate(language, 'page.preview.end'))}</p>"
     return f'<div class="box calm" data-rows="{len(preview.rows)}"><p>{escape(counts)}</p>{remarks}</div>{rows}'
 
 
-def row_html(row: PreviewRow, language: str) -> str:
+def row_html(row: PreviewRow, language: str, name: str = "") -> str:
     """One example: one picture of its series, their names and ranges, then its turns with the placeholders named."""
     title = escape(translate(language, "page.preview.row", row=row.row))
     drawn = row.series[:SERIES_SHOWN]
@@ -132,9 +159,14 @@ def row_html(row: PreviewRow, language: str) -> str:
     for each in row.turns:
         text, number = _turn(each, number, language)
         turns.append(text)
-    return (
-        f'<section class="preview-row"><h4>{title}</h4><div class="pictures">{pictures}</div>{"".join(turns)}</section>'
-    )
+    pin = _pin_button(f"{name}:{row.row}", language) if name and row.series else ""
+    body = f'<div class="pictures">{pictures}</div>{"".join(turns)}'
+    return f'<section class="preview-row"><h4>{title} {pin}</h4>{body}</section>'
+
+
+def _pin_button(row: str, language: str) -> str:
+    label, about = (escape(translate(language, f"page.preview.{key}")) for key in ("pin", "pin_help"))
+    return f'<button type="button" class="tool" data-pin="{escape(row)}" title="{about}">{label}</button>'
 
 
 def _caption(number: int, points: Any, language: str) -> str:

@@ -14,6 +14,7 @@ from tsft.errors import Problem, UserError, message
 from tsft.i18n import FALLBACK, translate
 from tsft.log import without_secrets
 from tsft.ui import monitor
+from tsft.ui.command_bar import button_updates
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices
 from tsft.ui.folds import SIMPLE, fold_updates
 from tsft.ui.live import IDLE_SECONDS, View
@@ -136,15 +137,21 @@ class Handlers:
             "log": view.log,
             "result": view.result,
             "fetches": view.fetches,
+            "queue": view.queue,
+            "probes": view.probes,
+            "gauges": view.gauges,
         }
         is_relabelled = seen.get("language") != language
         if is_relabelled and not view.run_id:
             isolated["result"] = self._cut_off(language)
-        changed = {name: is_relabelled or seen.get(name) != parts[name] for name in [*isolated, "buttons"]}
+        changed = {name: is_relabelled or seen.get(name) != parts[name] for name in [*isolated, "buttons", "commands"]}
         updates = [text if changed[name] else gr.skip() for name, text in isolated.items()]
         fetch = fetch_update(model, hub, self._context, language) if changed["fetches"] or is_relabelled else gr.skip()
         stop = gr.update(interactive=view.is_active and not view.is_stopping) if changed["buttons"] else gr.skip()
-        return [*updates, fetch, stop, parts]
+        commands = button_updates(view.commands)
+        if not changed["commands"]:
+            commands = [gr.skip()] * len(commands)
+        return [*updates, fetch, stop, *commands, parts]
 
     def _cut_off(self, language: str) -> str:
         """While nothing runs: that the newest run was cut off, and can go on; "" when it was not."""
@@ -153,14 +160,16 @@ class Handlers:
             return ""
         return monitor.said(f"{newest.name}: {translate(language, 'page.next.interrupted', step=newest.step)}")
 
-    def start(self, request: gr.Request, language: str, *values: Any) -> list[Any]:
-        return self.start_loaded(request, "", language, *values)
+    def start(self, request: gr.Request, language: str, parent: str, *values: Any) -> list[Any]:
+        return self.start_loaded(request, "", language, parent, *values)
 
-    def start_loaded(self, request: gr.Request, loaded: str | None, language: str, *values: Any) -> list[Any]:
+    def start_loaded(
+        self, request: gr.Request, loaded: str | None, language: str, parent: str, *values: Any
+    ) -> list[Any]:
         """Start, unless the preset in the form is for something that cannot be done yet; what is wrong is shown."""
         try:
             problems = refuse_waiting(self._context, loaded)
-            problems = problems or start_run(self._form, self._context, _who(request), values)
+            problems = problems or start_run(self._form, self._context, who(request), values, parent)
         except Exception as error:  # noqa: BLE001 (the outermost frame of the request: logged and shown as a sentence)
             logger.exception("Start failed")
             why = without_secrets(f"{type(error).__name__}: {error}")[:300]
@@ -176,7 +185,7 @@ class Handlers:
 
     def stop(self, language: str, request: gr.Request) -> list[Any]:
         try:
-            self._context.engine.stop(_who(request))
+            self._context.engine.stop(who(request))
         except UserError as error:
             return [gr.skip(), problems_html(error.problems, language)]
         return [gr.update(interactive=False), ""]
@@ -269,5 +278,5 @@ def _properties(update: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in update.items() if name != "__type__"}
 
 
-def _who(request: gr.Request | None) -> str:
+def who(request: gr.Request | None) -> str:
     return str(getattr(request, "username", None) or "")

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 
 from tsft.errors import UserError, message
 from tsft.ui.guard import LOOPBACK, Guard
-from tsft.ui.theme import ASSETS, asset, head, make_theme
+from tsft.ui.theme import ASSETS, head, make_theme, style
 
 DEFAULT_PORT = 7860
 PORTS_TRIED = 100
@@ -90,7 +90,7 @@ def _launch_at_a_free_port(blocks: gr.Blocks, address: Address, guard: Middlewar
 # What of `launch` is the same everywhere.
 LOOK: Mapping[str, Any] = {
     "theme": make_theme(),
-    "css": asset("page.css"),
+    "css": style(),
     "head": head(),
     "quiet": True,
     "prevent_thread_lock": True,

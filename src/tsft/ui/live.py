@@ -3,15 +3,18 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tsft.run.ports import Fetch
+from tsft.run.ports import Fetch, QueueEntry
 from tsft.run.state import RunState
 from tsft.ui import monitor
 from tsft.ui.charts import chart_payload
+from tsft.ui.command_bar import shown_buttons
 from tsft.ui.context import PageContext
+from tsft.ui.probes_box import gauges_html, probes_html
+from tsft.ui.queue_box import waiting_html
 
 # Seconds between ticks: each tick costs about 2 ms of server time, which training could use.
 RUNNING_SECONDS, SHARED_SECONDS, IDLE_SECONDS = 1.0, 2.0, 3.0
@@ -23,6 +26,7 @@ FETCHED_SECONDS = 60.0
 # A page that has not asked for so long is closed or hidden.
 PAGE_SECONDS = 8.0
 KEPT = 32
+QUEUE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class View:
     log: str
     result: str
     fetches: str
+    queue: str
+    probes: str
+    gauges: str
+    commands: tuple[tuple[str, bool], ...]
     is_active: bool
     is_stopping: bool
     is_preparing: bool
@@ -42,9 +50,8 @@ class View:
 
     def parts(self) -> dict[str, Any]:
         """What a page remembers to tell which part changed: hashes, for the texts are long."""
-        parts = {
-            name: hash(getattr(self, name)) for name in ("panel", "announcement", "chart", "log", "result", "fetches")
-        }
+        names = ("panel", "announcement", "chart", "log", "result", "fetches", "queue", "probes", "gauges", "commands")
+        parts = {name: hash(getattr(self, name)) for name in names}
         return {**parts, "buttons": (self.is_active, self.is_stopping, self.is_preparing)}
 
 
@@ -58,6 +65,7 @@ class Live:
         self._kept: OrderedDict[tuple[Any, ...], str] = OrderedDict()
         self._pages: dict[str, float] = {}
         self._fetched_at: dict[str, float] = {}
+        self._waiting: tuple[float, Sequence[QueueEntry], bool] = (float("-inf"), (), False)
 
     def view(self, language: str) -> View:
         """The run in progress (or the last one) as it is now."""
@@ -69,8 +77,12 @@ class Live:
             announcement=monitor.announcement(state, language),
             chart=self._made("chart", key, lambda: chart_payload(state, language)),
             log=self._made("log", _log_key(state, language), lambda: monitor.log(state.notes, language)),
-            result=self._made("result", key, lambda: monitor.result(state, language)),
+            result=self._made("result", key, lambda: self._result(state, language)),
+            probes=self._made("probes", _probes_key(state, language), lambda: self._probes(state, language)),
+            gauges=gauges_html(self._context.engine.gauges(), language),
             fetches=self._fetches(self._context.engine.fetches(), language),
+            queue=self._queue(language),
+            commands=shown_buttons(state),
             is_active=state.is_active,
             is_stopping=state.status == "stopping",
             is_preparing=state.status == "preparing",
@@ -101,6 +113,11 @@ class Live:
             return SHARED_SECONDS
         return PREPARING_SECONDS if is_preparing else RUNNING_SECONDS
 
+    def queue_changed(self) -> None:
+        """Somebody changed the queue here: ask for it at the next look."""
+        with self._lock:
+            self._waiting = (float("-inf"), (), False)
+
     def _fetches(self, fetches: Mapping[str, Fetch], language: str) -> str:
         """The downloads; one that arrived is told of for a minute from when a page first saw it."""
         now = self._clock()
@@ -109,6 +126,25 @@ class Live:
             self._fetched_at = done
         shown = {name: each for name, each in fetches.items() if now - done.get(name, now) < FETCHED_SECONDS}
         return monitor.fetching(shown, language)
+
+    def _result(self, state: RunState, language: str) -> str:
+        if state.failure is None:
+            return monitor.result(state, language)
+        rows = self._context.shown_rows(state.run_id, "failed") if state.failure.rows else ()
+        return monitor.result(state, language, rows, self._context.log_tail(state.run_id))
+
+    def _probes(self, state: RunState, language: str) -> str:
+        return probes_html(state, self._context.shown_rows(state.run_id, "probes"), language) if state.probes else ""
+
+    def _queue(self, language: str) -> str:
+        """The waiting runs; the record is asked at most once in QUEUE_SECONDS, whoever looks."""
+        now = self._clock()
+        with self._lock:
+            if now - self._waiting[0] >= QUEUE_SECONDS:
+                engine = self._context.engine
+                self._waiting = (now, engine.queue(), engine.is_queue_held())
+            _, entries, is_held = self._waiting
+        return waiting_html(entries, is_held, language)
 
     def _made(self, part: str, key: tuple[Any, ...], make: Callable[[], str]) -> str:
         """The kept text of a part, or a new one. Made under the lock: five pages asking at once make it once."""
@@ -124,3 +160,8 @@ class Live:
 def _log_key(state: RunState, language: str) -> tuple[Any, ...]:
     last = state.notes[-1].at if state.notes else 0.0
     return (state.run_id, len(state.notes), last, language)
+
+
+def _probes_key(state: RunState, language: str) -> tuple[Any, ...]:
+    last = state.samples[-1].at if state.samples else 0.0
+    return (state.run_id, len(state.probes), len(state.samples), last, language)

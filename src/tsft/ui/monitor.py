@@ -5,12 +5,14 @@ Everything that comes from a person, a model or a dataset is escaped here and sh
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 from tsft.errors import Problem
 from tsft.i18n import say, translate
 from tsft.run.events import Noted
 from tsft.run.ports import Fetch
 from tsft.run.state import RunState, seconds_left, steps_per_second
+from tsft.ui.failure_box import failure_html
 from tsft.ui.readings import NONE, clock, duration, plain, size, speed
 from tsft.ui.widgets import element_id
 
@@ -24,7 +26,7 @@ def panel(state: RunState, language: str) -> str:
         _tile(translate(language, f"page.tile.{name}"), value) for name, value in _readings(state, language)
     )
     facts = f'data-status="{escape(state.status)}" data-phase="{escape(state.phase)}" data-step="{state.step}"'
-    head = _headline(state, language) + _bar(state, language)
+    head = _headline(state, language) + _bar(state, language) + pending_html(state, language)
     return f'<div class="panel" {facts}>{head}<dl class="tiles">{tiles}</dl></div>'
 
 
@@ -42,17 +44,32 @@ def log(notes: Sequence[Noted], language: str) -> str:
     return '<ol class="log">' + "".join(_note(each, language) for each in notes) + "</ol>"
 
 
-def result(state: RunState, language: str) -> str:
-    """How the run ended and what to do next; empty while it goes on."""
+def pending_html(state: RunState, language: str) -> str:
+    """What was asked for, by whom, and not done yet; "" when there is nothing."""
+    lines = [
+        translate(
+            language,
+            "page.command.pending",
+            command=translate(language, f"command.{each.command}"),
+            by=each.by or translate(language, "page.command.somebody"),
+        )
+        for each in state.pending
+        if state.is_active
+    ]
+    return "".join(f'<p class="pending">{escape(line)}</p>' for line in lines)
+
+
+def result(state: RunState, language: str, failed_rows: Sequence[Any] = (), log: str = "") -> str:
+    """How the run ended and what to do next; empty while it goes on.
+
+    failed_rows: what the rows at fault hold. log: the last lines of its log, where it failed.
+    """
     if state.finish is not None:
         following = state.finish.status if state.finish.result else "without_result"
         lines = [say(language, state.finish.message), translate(language, f"page.next.{following}")]
         return _box("good" if state.finish.status == "finished" else "calm", lines)
     if state.failure is not None:
-        lines = [say(language, state.failure.message)]
-        if state.failure.advice is not None:
-            lines.append(say(language, state.failure.advice))
-        return _box("bad", lines, _details(state.failure.traceback, language))
+        return failure_html(state.failure, state.run_id, failed_rows, log, language)
     if state.status == "interrupted":
         return _box("calm", [translate(language, "page.next.interrupted", step=state.step)])
     return ""
@@ -158,16 +175,9 @@ def _note(note: Noted, language: str) -> str:
     )
 
 
-def _box(kind: str, lines: Sequence[str], more: str = "") -> str:
+def _box(kind: str, lines: Sequence[str]) -> str:
     text = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
-    return f'<div class="box {kind}">{text}{more}</div>'
-
-
-def _details(traceback: str, language: str) -> str:
-    if not traceback:
-        return ""
-    title = escape(translate(language, "page.details"))
-    return f"<details><summary>{title}</summary><pre>{escape(traceback)}</pre></details>"
+    return f'<div class="box {kind}">{text}</div>'
 
 
 def _fetch(fetch: Fetch, language: str) -> str:

@@ -5,22 +5,28 @@ from typing import Any
 import gradio as gr
 
 from tsft.config.schema import setting_by_key
+from tsft.errors import UserError
+from tsft.i18n import say_all, translate
+from tsft.ui.command_bar import wire_command_bar
 from tsft.ui.context import PageContext
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
 from tsft.ui.events import BESIDE, PRIVATE
+from tsft.ui.failure_desk import START_AGAIN, changed_config, wire_bundle
 from tsft.ui.folds import SIMPLE
 from tsft.ui.form import Form
-from tsft.ui.handlers import Handlers, words_feed_html
+from tsft.ui.handlers import Handlers, who, words_feed_html
 from tsft.ui.live import IDLE_SECONDS, Live
 from tsft.ui.mode_box import differs_html, wire_mode_box
+from tsft.ui.monitor import said
 from tsft.ui.parts import Parts
 from tsft.ui.preset_box import wire_preset_box
-from tsft.ui.presets import wire_presets
+from tsft.ui.presets import controls_of, wire_presets
 from tsft.ui.preview_box import wire_preview
+from tsft.ui.queue_box import Desk, wire_queue_box
 from tsft.ui.readiness import wire_readiness
 from tsft.ui.runs_tab import place_runs_tab, refreshed, wire_runs_tab
 from tsft.ui.top_bar import model_words, place_top_bar, result_choices
-from tsft.ui.train_tab import place_train_tab
+from tsft.ui.train_tab import field_labels, place_train_tab
 from tsft.ui.widgets import words_of
 from tsft.ui.words import Words, language_of
 
@@ -48,7 +54,9 @@ class Page:
             self._wire_form()
             self._wire_language()
             self._wire_model()
-            wire_runs_tab(self.parts.runs, context, self.parts.top.language)
+            wire_runs_tab(self.parts.runs, context, self.parts.top.language, who, self.parts.tabs)
+            self._wire_clone()
+            self._wire_failure()
         blocks.queue(max_size=MAX_WAITING)
         relax_queue(blocks)
         self.blocks = blocks
@@ -83,12 +91,18 @@ class Page:
         marked = [parts.form.widget(key) for key in parts.form.choosing()]
         parts.knows_limits.change(parts.form.marks, language, marked, **PRIVATE)
         train.start.click(None, js=PRESS, **PRIVATE)
-        said = [train.refusal, train.errors, parts.problems, parts.remembered]
-        given = [train.presets.loaded, language, *parts.form.widgets]
-        started = train.start.click(handlers.start_loaded, given, said, **PRIVATE)
+        answers = [train.refusal, train.errors, parts.problems, parts.remembered]
+        given = [train.presets.loaded, language, parts.parent, *parts.form.widgets]
+        started = train.start.click(handlers.start_loaded, given, answers, **PRIVATE)
         started.then(**tick).then(None, js=RELEASE, **PRIVATE)
         stopped = train.stop.click(handlers.stop, [language], [train.stop, train.refusal], **PRIVATE)
         stopped.then(**tick)
+        wire_command_bar(train.commands, self.context, language, tick, who)
+        desk = Desk(
+            parts.form, self.context, parts.live, language, parts.problems, train.refusal, parts.parent,
+            train.presets.loaded, tick, started, field_labels, who,
+        )  # fmt: skip
+        wire_queue_box(train.queue, desk)
 
     def _wire_form(self) -> None:
         parts, handlers, form, train = self.parts, self.handlers, self.parts.form, self.parts.train
@@ -136,10 +150,54 @@ class Page:
         outputs = [*parts.relabel_outputs, modes.differs]
         relabelled = language.input(relabel, inputs, outputs, js=SET_LANGUAGE, **PRIVATE)
 
-        def runs_again(chosen: str, chosen_language: str) -> list[Any]:
-            return refreshed(self.context, chosen, chosen_language)
+        def runs_again(chosen_language: str, chosen: str, *asked: Any) -> list[Any]:
+            return refreshed(self.context, chosen, chosen_language, *asked)
 
-        relabelled.then(runs_again, [tab.chosen, language], tab.outputs, **PRIVATE)
+        relabelled.then(runs_again, [language, *tab.asked], tab.outputs, **PRIVATE)
+
+    def _wire_clone(self) -> None:
+        """A run's settings into the form, the tab with it to the front; the next Start has that run as its parent."""
+        parts, tab, train = self.parts, self.parts.runs, self.parts.train
+        outputs = [parts.tabs, parts.parent, train.presets.said, *parts.form.widgets, *parts.config_outputs]
+
+        def clone(run_id: str, language: str, mode: str) -> list[Any]:
+            try:
+                told = self.context.run_actions.told(run_id)
+            except UserError as error:
+                return [gr.skip(), "", said(say_all(language, error), is_bad=True), *[gr.skip()] * (len(outputs) - 3)]
+            done = said(translate(language, "page.runs.cloned", name=told.row.name))
+            controls = controls_of(parts.form, self.context, told.config)
+            more = self.handlers.config_updates(told.config, language, mode)
+            return [gr.Tabs(selected="train"), run_id, done, *controls, *more]
+
+        tab.actions.clone.click(clone, [tab.chosen, parts.top.language, train.modes.mode], outputs, **PRIVATE)
+
+    def _wire_failure(self) -> None:
+        """A failed run's settings with the proposed change go into the form, and then Start is pressed there.
+
+        So the new start is checked, refused or asked about the queue exactly as any other.
+        """
+        parts, train = self.parts, self.parts.train
+        into_form = [*parts.form.widgets, *parts.config_outputs]
+        outputs = [parts.tabs, parts.parent, train.presets.said, train.presets.loaded, train.failure.go, *into_form]
+
+        def again(language: str, mode: str, number: float, event: gr.EventData) -> list[Any]:
+            run_id = str(event._data.get("run", ""))
+            try:
+                told = self.context.run_actions.told(run_id)
+                config = changed_config(told.config, told.state.failure)
+            except UserError as error:
+                refused = said(say_all(language, error), is_bad=True)
+                return [gr.skip(), gr.skip(), refused, gr.skip(), gr.skip(), *[gr.skip()] * len(into_form)]
+            done = said(translate(language, "page.failure.restarted", name=told.row.name))
+            controls = controls_of(parts.form, self.context, config)
+            more = self.handlers.config_updates(config, language, mode)
+            return [gr.Tabs(selected="train"), run_id, done, "", number + 1, *controls, *more]
+
+        given = [parts.top.language, train.modes.mode, train.failure.go]
+        train.failure.desk.select(again, given, outputs, **PRIVATE)
+        train.failure.go.change(None, None, None, js=START_AGAIN, **PRIVATE)
+        wire_bundle(train.failure, self.context, parts.top.language, train.presets.said)
 
     def _wire_model(self) -> None:
         """Name, hub and path tell the same thing: the name is what counts, the path shows and takes it."""
@@ -180,7 +238,7 @@ def _place(context: PageContext) -> Parts:
     form = Form(words, context.engine.limits)
     words_feed = gr.HTML(words_feed_html(""), elem_id="words-feed", elem_classes=["feed"])
     top = place_top_bar(form, words)
-    with gr.Tabs(elem_id="tabs"):
+    with gr.Tabs(elem_id="tabs") as tabs:
         with gr.Tab(id="train", elem_id="tab-train") as train_tab:
             train = place_train_tab(form, words, context)
         with gr.Tab(id="runs", elem_id="tab-runs") as runs_tab:
@@ -195,6 +253,8 @@ def _place(context: PageContext) -> Parts:
         top=top,
         train=train,
         runs=runs,
+        tabs=tabs,
+        parent=gr.State(""),
         words_feed=words_feed,
         timer=gr.Timer(IDLE_SECONDS),
         seen=gr.State({}),

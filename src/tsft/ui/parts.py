@@ -16,6 +16,7 @@ from tsft.ui.words import Words
 class Parts:
     """seen, problems: what this session was sent last. remembered: the form as this browser keeps it.
 
+    parent: the run whose clone is in the form, "" for none.
     knows_limits: whether the form shows already what this machine cannot do.
     """
 
@@ -26,6 +27,8 @@ class Parts:
     top: TopBar
     train: TrainTab
     runs: RunsTab
+    tabs: Any
+    parent: Any
     words_feed: Any
     timer: Any
     seen: Any
@@ -43,7 +46,8 @@ class Parts:
         """What a tick may change of the output area."""
         train = self.train
         texts = [train.panel, train.announcement, train.chart_feed, train.log, train.result, self.top.fetches]
-        return [*texts, self.top.fetch, train.stop]
+        texts += [train.queue.waiting, train.probes, train.gauges]
+        return [*texts, self.top.fetch, train.stop, *train.commands.outputs]
 
     @property
     def tick_outputs(self) -> list[Any]:

@@ -1,232 +1,276 @@
-"""The Runs tab: every run of the workspace in a table; a chosen one with its curves, settings, checkpoints, files."""
+"""The Runs tab: every run of the workspace in a table; a chosen one whole; several compared."""
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
 
-from tsft.config.run_config import RunConfig
-from tsft.config.schema import flatten, is_active, setting_by_key
 from tsft.errors import UserError
-from tsft.i18n import say, say_all, translate
-from tsft.run.state import RunState
-from tsft.ui import monitor
+from tsft.i18n import say, say_all
+from tsft.ui import monitor, runs_live
 from tsft.ui.ask_box import AskBox, place_ask_box, wire_ask_box
-from tsft.ui.charts import chart_payload
-from tsft.ui.context import CheckpointRow, PageContext, RunRow
+from tsft.ui.context import PageContext
 from tsft.ui.events import PRIVATE
-from tsft.ui.readings import moment, plain, size
-from tsft.ui.widgets import value_words
+from tsft.ui.run_actions_box import (
+    RunActionsBox,
+    action_updates,
+    following_updates,
+    place_run_actions,
+    wire_run_actions,
+)
+from tsft.ui.run_rows import RunPage, RunQuery, RunTold
+from tsft.ui.run_view import chart_html, comparison_html, log_html, overlay_html, summary_html, told_html
+from tsft.ui.runs_table import RunsTable, bar_updates, place_runs_table, query_of, table_html, tag_update
 from tsft.ui.words import Words
 
-COLUMNS = ("name", "status", "model", "data", "steps", "loss", "validation_loss", "started", "size")
-NUMERIC = ("steps", "loss", "validation_loss", "size")
-RESUMABLE = ("interrupted", "stopped", "failed")
-# A click anywhere in a row, or Enter on its name, chooses it.
-CHOOSE = """
+# A click on a run of the family tree chooses it; the button of a sweep selects its runs and compares them.
+FOLLOW = """
 element.addEventListener('click', (event) => {
-  const row = event.target.closest('[data-run]');
-  if (row) trigger('select', { run: row.dataset.run });
+  const link = event.target.closest('.run-link'), sweep = event.target.closest('.compare-sweep');
+  if (link) trigger('select', { run: link.dataset.run });
+  if (sweep) trigger('like', { marked: JSON.parse(sweep.dataset.runs) });
 });
 """
+MOST_COMPARED = 12
+NEWEST_FIRST = {"sort": RunQuery.sort, "first": 0}
+CHART = '<div class="tsft-chart" data-feed="{}"></div>'
 
 
 @dataclass(frozen=True)
 class RunsTab:
-    """The tab's controls; `chosen` is this session's run id."""
+    """The tab's controls; `chosen` is this session's run id, `seen` what it was sent last, `compared` which runs."""
 
     tab: Any
     notes: Any
-    table: Any
-    refresh: Any
+    runs: RunsTable
     chosen: Any
+    comparison: Any
+    compared_table: Any
+    compared_chart: Any
+    compared: Any
     summary: Any
     chart_feed: Any
     details: Any
     log: Any
-    resume: Any
-    said: Any
+    actions: RunActionsBox
     ask: AskBox
+    cells: Any
+    seen: Any
+    timer: Any
 
     @property
     def outputs(self) -> list[Any]:
-        view = [self.summary, self.chart_feed, self.details, self.log, self.resume]
-        return [self.notes, self.table, self.chosen, self.said, *view]
+        """What `refreshed` fills."""
+        listed = [self.notes, self.runs.table, self.runs.tag, *self.runs.bar, self.chosen]
+        return [*listed, self.seen, *self.parts, *self.actions.outputs]
+
+    @property
+    def parts(self) -> list[Any]:
+        """What shows the chosen run, in the order of `runs_live.PARTS`."""
+        return [self.summary, self.chart_feed, self.details, self.log]
+
+    @property
+    def live_outputs(self) -> list[Any]:
+        """What `live_updates` fills."""
+        compared = [self.compared_table, self.compared_chart]
+        return [self.seen, self.runs.table, self.cells, *self.parts, *self.actions.following, *compared]
+
+    @property
+    def asked(self) -> list[Any]:
+        """What `refreshed` is told beside the language."""
+        return [self.chosen, self.runs.marked, *self.runs.asked]
 
 
 def place_runs_tab(words: Words, tab: Any) -> RunsTab:
     """Lay the tab out inside the open `gr.Tab`."""
     notes = gr.HTML(elem_id="runs-notes", apply_default_css=False)
-    with gr.Row(elem_id="runs-head"):
-        refresh = words.add(
-            gr.Button(size="md", elem_id="runs-refresh", scale=0, min_width=120), value="page.runs.refresh"
-        )
-    table = gr.HTML(elem_id="runs-table", apply_default_css=False, js_on_load=CHOOSE)
-    said = gr.HTML(elem_id="runs-said", apply_default_css=False)
-    chosen = gr.State("")
+    runs = place_runs_table(words)
+    with gr.Column(visible=False, elem_id="comparison") as comparison:
+        compared_table = gr.HTML(elem_id="compared", apply_default_css=False)
+        gr.HTML(CHART.format("compared-feed"), elem_id="compared-chart", apply_default_css=False)
+        compared_chart = gr.HTML(elem_id="compared-feed", elem_classes=["feed"])
     with gr.Row(equal_height=False, elem_id="run-columns"):
         with gr.Column(scale=7, min_width=320):
             summary = gr.HTML(elem_id="run-summary", apply_default_css=False)
-            gr.HTML(
-                '<div class="tsft-chart" data-feed="run-chart-feed"></div>',
-                elem_id="run-chart",
-                apply_default_css=False,
-            )
+            gr.HTML(CHART.format("run-chart-feed"), elem_id="run-chart", apply_default_css=False)
             chart_feed = gr.HTML(elem_id="run-chart-feed", elem_classes=["feed"])
             log = gr.HTML(elem_id="run-log", apply_default_css=False)
         with gr.Column(scale=5, min_width=320):
-            resume = words.add(gr.Button(elem_id="resume", interactive=False), value="page.runs.resume")
-            details = gr.HTML(elem_id="run-facts", apply_default_css=False)
+            actions = place_run_actions(words)
+            details = gr.HTML(elem_id="run-facts", apply_default_css=False, js_on_load=FOLLOW)
             ask = place_ask_box(words)
-    return RunsTab(tab, notes, table, refresh, chosen, summary, chart_feed, details, log, resume, said, ask)
+    cells = gr.HTML(elem_id="runs-cells", elem_classes=["feed"], js_on_load=runs_live.PATCH)
+    timer = gr.Timer(runs_live.SECONDS, active=False)
+    compared = (comparison, compared_table, compared_chart, gr.State([]))
+    view = (summary, chart_feed, details, log, actions, ask)
+    return RunsTab(tab, notes, runs, gr.State(""), *compared, *view, cells, gr.State({}), timer)
 
 
-def table_html(rows: Sequence[RunRow], chosen: str, language: str) -> str:
-    """All runs, newest first. On a phone the style sheet makes each row a card with the column names inside."""
-    if not rows:
-        return f'<div class="panel"><p class="idle">{escape(translate(language, "page.runs.none"))}</p></div>'
-    names = [escape(translate(language, f"page.runs.column.{column}")) for column in COLUMNS]
-    head = "".join(f'<th scope="col"{_kind(index)}>{name}</th>' for index, name in enumerate(names))
-    body = "".join(_row(row, names, row.id == chosen, language) for row in rows)
-    return f'<div class="runs"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def details_html(row: RunRow, config: RunConfig, checkpoints: Sequence[CheckpointRow], language: str) -> str:
-    """Where the files lie, the checkpoints, and the settings that differ from the defaults (the rest folded away)."""
-    title = '<p class="facts-title">{}</p>'
-    files = title.format(escape(translate(language, "page.runs.files"))) + _facts(
-        [
-            (translate(language, "page.runs.folder"), f'<code class="path">{escape(row.folder)}</code>'),
-            (translate(language, "page.runs.result"), f'<code class="path">{escape(row.result) or "–"}</code>'),
-        ]
-    )
-    saved = [
-        (
-            escape(translate(language, "page.runs.checkpoint_step", step=each.step)),
-            escape(f"{plain(each.loss)} · {size(each.size_bytes)}"),
-        )
-        for each in checkpoints
-    ]
-    none = escape(translate(language, "page.runs.no_checkpoints"))
-    points = title.format(escape(translate(language, "page.runs.checkpoints")))
-    points += _facts(saved) if saved else f"<p>{none}</p>"
-    return files + points + _settings(config, language)
-
-
-def view_of(context: PageContext, row: RunRow, language: str) -> list[Any]:
-    """Updates for summary, chart, details, log and the resume button. Raises UserError for a run that is gone."""
-    state = context.run_state(row.id)
-    if row.status == "interrupted" and state.is_active:
-        state = _cut_off(state)
-    summary = monitor.panel(state, language) + monitor.result(state, language)
-    chart = f'<div data-payload="{escape(chart_payload(state, language))}"></div>'
-    details = details_html(row, context.run_config(row.id), context.run_checkpoints(row.id), language)
-    title = f'<p class="facts-title">{escape(translate(language, "page.log.title"))}</p>'
-    return [
-        summary,
-        chart,
-        details,
-        title + monitor.log(state.notes, language),
-        gr.update(interactive=row.status in RESUMABLE),
-    ]
-
-
-def refreshed(context: PageContext, chosen: str, language: str) -> list[Any]:
+def refreshed(
+    context: PageContext,
+    chosen: str,
+    language: str,
+    marked: Sequence[str] = (),
+    search: str = "",
+    status: str = "",
+    tag: str = "",
+    order: dict[str, Any] | None = None,
+) -> list[Any]:
     """Updates for `RunsTab.outputs`: the table as it is now and the chosen run, the newest when none was chosen."""
-    rows = context.runs()
-    if not chosen and rows:
-        chosen = rows[0].id
+    query = query_of(search, status, tag, order or NEWEST_FIRST)
+    page = context.run_actions.find(query)
+    if not chosen and page.rows:
+        chosen = page.rows[0].id
     notes = "".join(monitor.said(say(language, each), is_bad=True) for each in context.record_notes())
-    return [notes, table_html(rows, chosen, language), chosen, "", *_view_or_sentence(context, rows, chosen, language)]
+    table = table_html(page, query, chosen, marked, language)
+    told, parts = _viewed(context, chosen, language)
+    seen = runs_live.shown(page, told, parts, chosen, language)
+    listed = [notes, table, tag_update(page, language, tag), *bar_updates(marked, language), chosen]
+    return [*listed, seen, *parts, *action_updates(told, language)]
 
 
-def wire_runs_tab(tab: RunsTab, context: PageContext, language: Any) -> None:
-    """Choosing, refreshing, resuming."""
+def live_updates(
+    context: PageContext,
+    seen: dict[str, Any],
+    compared: Sequence[str],
+    chosen: str,
+    language: str,
+    marked: Sequence[str],
+    query: RunQuery,
+) -> list[Any]:
+    """Updates for `RunsTab.live_outputs`: what is another than this session has seen; all skipped where nothing is."""
+    page = context.run_actions.find(query)
+    has_moved = _has_moved(seen, page, chosen, language)
+    told, parts = _viewed(context, chosen, language) if has_moved else (None, [""] * len(runs_live.PARTS))
+    now = runs_live.shown(page, told, parts, chosen, language)
+    if not has_moved:
+        now |= {name: seen[name] for name in ("parts", "controls", "is_going_on")}
+    has_other_rows = (seen["rows"], seen["total"]) != (now["rows"], now["total"])
+    table = table_html(page, query, chosen, marked, language) if has_other_rows else gr.skip()
+    cells = "" if has_other_rows else runs_live.changed_cells(seen, now)
+    controls = [gr.skip()] * len(following_updates(None, language))
+    if now["controls"] != seen["controls"]:
+        controls = following_updates(told, language, keeps_choice=True)
+    is_of_compared = any(seen["cells"].get(each) != cells for each, cells in now["cells"].items() if each in compared)
+    several = _comparison(context, compared, language) if is_of_compared else [gr.skip()] * 2
+    new_seen = now if now != seen else gr.skip()
+    return [new_seen, table, cells or gr.skip(), *runs_live.changed_parts(seen, now, parts), *controls, *several]
 
-    def refresh(chosen: str, chosen_language: str) -> list[Any]:
-        return refreshed(context, chosen, chosen_language)
 
-    def choose(chosen_language: str, event: gr.EventData) -> list[Any]:
-        return refreshed(context, str(event._data.get("run", "")), chosen_language)
+def wire_runs_tab(
+    tab: RunsTab, context: PageContext, language: Any, who: Callable[[gr.Request], str], tabs: Any
+) -> None:
+    """Choosing, searching, refreshing, and what can be done with the chosen run."""
+    runs = tab.runs
 
-    def resume(chosen: str, chosen_language: str, request: gr.Request) -> list[Any]:
-        try:
-            context.engine.resume(chosen, getattr(request, "username", None) or "")
-        except UserError as error:
-            return [monitor.said(say_all(chosen_language, error), is_bad=True), gr.skip()]
-        return [monitor.said(translate(chosen_language, "page.runs.resumed")), gr.update(interactive=False)]
+    def refresh(chosen_language: str, chosen: str, marked: Any, *asked: Any) -> list[Any]:
+        return refreshed(context, chosen, chosen_language, marked, *asked)
 
-    gr.on([tab.tab.select, tab.refresh.click], refresh, [tab.chosen, language], tab.outputs, **PRIVATE)
-    tab.table.select(choose, [language], tab.outputs, **PRIVATE)
+    def choose(event: gr.EventData, chosen_language: str, marked: Any, *asked: Any) -> list[Any]:
+        return refreshed(context, str(event._data.get("run", "")), chosen_language, marked, *asked)
+
+    def reorder(order: dict[str, Any], event: gr.EventData) -> dict[str, Any]:
+        told = event._data
+        if "sort" in told:
+            return {"sort": str(told["sort"]), "first": 0}
+        return {**order, "first": max(0, int(told.get("first", 0)))}
+
+    def first_page(order: dict[str, Any]) -> dict[str, Any]:
+        return {**order, "first": 0}
+
+    inputs = [language, *tab.asked]
+    view = {"fn": refresh, "inputs": inputs, "outputs": tab.outputs, **PRIVATE}
+    gr.on([tab.tab.select, runs.refresh.click], **view)
+    asked = [runs.search.submit, runs.search.blur, runs.status.input, runs.tag.input]
+    gr.on(asked, first_page, runs.order, runs.order, **PRIVATE).then(**view)
+    runs.table.edit(reorder, runs.order, runs.order, **PRIVATE).then(**view)
+    others = [language, *tab.asked[1:]]
+    gr.on([runs.table.select, tab.details.select], choose, others, tab.outputs, **PRIVATE)
+    _wire_comparison(tab, context, language, view)
+    _wire_live(tab, context, language, tabs)
     wire_ask_box(tab.ask, context, tab.tab, tab.chosen, language)
-    tab.resume.click(resume, [tab.chosen, language], [tab.said, tab.resume], **PRIVATE)
+    wire_run_actions(tab.actions, context, tab.chosen, language, lambda event: event.then(**view), who)
 
 
-def _view_or_sentence(context: PageContext, rows: Sequence[RunRow], run_id: str, language: str) -> list[Any]:
-    row = next((each for each in rows if each.id == run_id), None)
-    if row is None:
-        return ["", "", "", "", gr.update(interactive=False)]
+def _wire_comparison(tab: RunsTab, context: PageContext, language: Any, view: dict[str, Any]) -> None:
+    """Selecting several, comparing them, and a sweep's runs by one click."""
+    runs = tab.runs
+
+    def mark(chosen_language: str, event: gr.EventData) -> list[Any]:
+        marked = [str(each) for each in event._data.get("marked", [])][:MOST_COMPARED]
+        return [marked, *bar_updates(marked, chosen_language)]
+
+    def compare(marked: Sequence[str], chosen_language: str) -> list[Any]:
+        is_shown = gr.update(visible=len(marked) > 1)
+        return [is_shown, list(marked), *_comparison(context, marked, chosen_language)]
+
+    compared = {
+        "fn": compare,
+        "inputs": [runs.marked, language],
+        "outputs": [tab.comparison, tab.compared, tab.compared_table, tab.compared_chart],
+        **PRIVATE,
+    }
+    runs.table.like(mark, [language], [runs.marked, *runs.bar], **PRIVATE)
+    runs.compare.click(**compared)
+    swept = tab.details.like(mark, [language], [runs.marked, *runs.bar], **PRIVATE)
+    swept.then(**compared).then(**view)
+    nothing = (lambda: ([], [], gr.update(visible=False)), None, [runs.marked, tab.compared, tab.comparison])
+    runs.clear.click(*nothing, **PRIVATE).then(**view)
+
+
+def _wire_live(tab: RunsTab, context: PageContext, language: Any, tabs: Any) -> None:
+    """The clock goes only while the tab is open."""
+
+    def follow(event: gr.EventData) -> Any:
+        return gr.Timer(active=event._data.get("id") == tab.tab.id)
+
+    def tick(
+        seen: dict[str, Any], compared: Any, chosen: str, chosen_language: str, marked: Any, *asked: Any
+    ) -> list[Any]:
+        if not seen:
+            return [gr.skip()] * len(tab.live_outputs)
+        return live_updates(context, seen, compared, chosen, chosen_language, marked, query_of(*asked))
+
+    inputs = [tab.seen, tab.compared, tab.chosen, language, tab.runs.marked, *tab.runs.asked]
+    tabs.select(follow, None, tab.timer, **PRIVATE)
+    tab.timer.tick(tick, inputs, tab.live_outputs, concurrency_limit=None, trigger_mode="once", **PRIVATE)
+
+
+def _has_moved(seen: dict[str, Any], page: RunPage, chosen: str, language: str) -> bool:
+    """Whether the chosen run may look otherwise than this session has seen it."""
+    if seen["is_going_on"] or seen["chosen"] != chosen:
+        return True
+    status = next((each.status for each in page.rows if each.id == chosen), None)
+    return bool(seen["controls"]) and status is not None and status != seen["controls"][0]
+
+
+def _comparison(context: PageContext, run_ids: Sequence[str], language: str) -> list[str]:
+    """The table and the curves of several runs; those that are gone are left out."""
+    found = (_told(context, each, language) for each in run_ids)
+    several = [told for told in found if isinstance(told, RunTold)]
+    return [comparison_html(several, language), overlay_html(several, language)]
+
+
+def _told(context: PageContext, run_id: str, language: str) -> RunTold | str:
+    """The run, or the sentence that says why it cannot be shown."""
     try:
-        return view_of(context, row, language)
+        return context.run_actions.told(run_id)
     except UserError as error:
-        return [monitor.said(say_all(language, error), is_bad=True), "", "", "", gr.update(interactive=False)]
+        return monitor.said(say_all(language, error), is_bad=True)
 
 
-def _row(row: RunRow, names: Sequence[str], is_chosen: bool, language: str) -> str:
-    status = escape(translate(language, f"status.{row.status}"))
-    steps = f"{row.step:,} / {row.steps:,}" if row.steps else f"{row.step:,}"
-    cells = [
-        f'<button type="button">{escape(row.name)}</button>',
-        f'<span class="pill {escape(row.status)}">{status}</span>',
-        escape(row.model),
-        escape(", ".join(row.datasets)),
-        steps,
-        plain(row.loss),
-        plain(row.best_validation_loss),
-        moment(row.started_at),
-        size(row.size_bytes),
+def _viewed(context: PageContext, run_id: str, language: str) -> tuple[RunTold | None, list[str]]:
+    """The chosen run, None where there is none, and its parts in the order of `runs_live.PARTS`."""
+    told = _told(context, run_id, language) if run_id else ""
+    if not isinstance(told, RunTold):
+        return None, [told, "", "", ""]
+    failed = context.shown_rows(run_id, "failed") if told.state.failure else ()
+    log = context.log_tail(run_id) if told.state.failure else ""
+    probes = context.shown_rows(run_id, "probes") if told.state.probes else ()
+    return told, [
+        summary_html(told, failed, language, log),
+        chart_html(told, language),
+        told_html(told, language),
+        log_html(told, probes, language),
     ]
-    columns = "".join(
-        f'<td data-name="{name}"{_kind(index)}>{cell}</td>'
-        for index, (name, cell) in enumerate(zip(names, cells, strict=True))
-    )
-    mark = ' class="chosen" aria-current="true"' if is_chosen else ""
-    return f'<tr data-run="{escape(row.id)}"{mark}>{columns}</tr>'
-
-
-def _kind(index: int) -> str:
-    return ' class="number"' if COLUMNS[index] in NUMERIC else ""
-
-
-def _cut_off(state: RunState) -> RunState:
-    """A run whose process is gone: its events end in the middle, the record says it was interrupted."""
-    return dataclasses.replace(state, status="interrupted", phase="ended", ended_at=state.updated_at)
-
-
-def _facts(rows: Sequence[tuple[str, str]]) -> str:
-    """A two-column table; both columns are HTML already."""
-    return (
-        '<table class="facts">'
-        + "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
-        + "</table>"
-    )
-
-
-def _settings(config: RunConfig, language: str) -> str:
-    changed: list[tuple[str, str]] = []
-    rest: list[tuple[str, str]] = []
-    for key, value in flatten(config).items():
-        setting = setting_by_key()[key]
-        if not is_active(config, setting):
-            continue
-        fact = (escape(translate(language, setting.label_key)), escape(value_words(setting, value, language)))
-        (rest if value == setting.default else changed).append(fact)
-    title, more = (
-        escape(translate(language, f"page.runs.{name}")) for name in ("settings_changed", "settings_default")
-    )
-    return (
-        f'<p class="facts-title">{title}</p>{_facts(changed)}<details><summary>{more}</summary>{_facts(rest)}</details>'
-    )

@@ -57,4 +57,9 @@ def asset(name: str) -> str:
 
 def head() -> str:
     """What the page's <head> gets: the page's own scripts, nothing from outside."""
-    return f"<script>{asset('page.js')}</script>\n<script>{asset('chart.js')}</script>"
+    return "\n".join(f"<script>{asset(name)}</script>" for name in ("page.js", "plot.js", "chart.js"))
+
+
+def style() -> str:
+    """The page's own style sheets as one."""
+    return "\n".join(asset(name) for name in ("colors.css", "page.css", "chart.css", "runs.css"))

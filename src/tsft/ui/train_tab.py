@@ -13,14 +13,17 @@ from tsft.config.schema import setting_by_key
 from tsft.errors import Problem, UserError
 from tsft.i18n import say, translate
 from tsft.ui import monitor
+from tsft.ui.command_bar import CommandBar, place_command_bar
 from tsft.ui.context import PageContext
 from tsft.ui.dataset_box import DatasetBox, place_dataset_box
+from tsft.ui.failure_desk import FailureDesk, place_failure_desk
 from tsft.ui.folds import FOLDS, folds_around
 from tsft.ui.form import Form, sentences_by_field
 from tsft.ui.mode_box import ModeBox, place_mode_box
 from tsft.ui.preset_box import PresetBox, place_preset_box
 from tsft.ui.presets import PresetRow, place_presets
 from tsft.ui.preview_box import PreviewBox, place_preview
+from tsft.ui.queue_box import QueueBox, place_queue_box, place_queue_question
 from tsft.ui.readiness import ReadinessBox, place_readiness
 from tsft.ui.widgets import element_id
 from tsft.ui.words import Words
@@ -40,13 +43,18 @@ class TrainTab:
     folds: dict[tuple[str, bool], Any]
     start: Any
     stop: Any
+    commands: CommandBar
+    queue: QueueBox
     readiness: ReadinessBox
     panel: Any
     announcement: Any
     refusal: Any
     errors: Any
     result: Any
+    failure: FailureDesk
     chart_feed: Any
+    probes: Any
+    gauges: Any
     log: Any
 
 
@@ -64,14 +72,20 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
             with gr.Row(elem_classes=["gap-small"]):
                 start = words.add(gr.Button(variant="primary", elem_id="start", min_width=110), value="page.start")
                 stop = words.add(gr.Button(interactive=False, elem_id="stop", min_width=110), value="page.stop")
-            readiness = place_readiness(words)
+            commands = place_command_bar(words)
             refusal = gr.HTML(elem_id="refusal", apply_default_css=False)
+            question = place_queue_question(words)
+            readiness = place_readiness(words)
             result = gr.HTML(elem_id="result", apply_default_css=False)
+            failure = place_failure_desk()
             panel = gr.HTML(elem_id="panel", apply_default_css=False)
             gr.HTML('<div class="tsft-chart" data-feed="chart-feed"></div>', elem_id="chart", apply_default_css=False)
+            gauges = gr.HTML(elem_id="gauges", apply_default_css=False)
+            probes = gr.HTML(elem_id="probes", apply_default_css=False)
             with gr.Accordion(open=True, elem_classes=["fold"], elem_id="log-fold") as log_fold:
                 log = gr.HTML(elem_id="log-box", apply_default_css=False, autoscroll=True)
             words.add(log_fold, label="page.log.title")
+            queue = place_queue_box(words, question)
             errors = gr.HTML(NO_ERRORS, elem_id="errors-feed", elem_classes=["feed"])
             chart_feed = gr.HTML(elem_id="chart-feed", elem_classes=["feed"])
             announcement = gr.HTML(elem_id="announcement", elem_classes=["unseen"], apply_default_css=False)
@@ -84,13 +98,18 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
         folds,
         start,
         stop,
+        commands,
+        queue,
         readiness,
         panel,
         announcement,
         refusal,
         errors,
         result,
+        failure,
         chart_feed,
+        probes,
+        gauges,
         log,
     )
 
@@ -148,13 +167,13 @@ def problems_html(problems: Sequence[Problem], language: str) -> str:
     return monitor.refusal(errors, field_labels(language), language)
 
 
-def start_run(form: Form, context: PageContext, by: str, values: Sequence[Any]) -> list[Problem]:
-    """Start a run with what is in the form; all problems at once when it was refused."""
+def start_run(form: Form, context: PageContext, by: str, values: Sequence[Any], parent: str = "") -> list[Problem]:
+    """Start a run with what is in the form, cloned from `parent`; all problems at once when it was refused."""
     config, problems = form.read(values)
     if problems:
         return form.problems(values, context.engine.check)
     try:
-        context.engine.start(config, by)
+        context.engine.start(config, by, parent)
     except UserError as error:
         return list(error.problems)
     return []

@@ -1,4 +1,7 @@
-"""Fills the page's context from the workspace: datasets, presets, runs, results. Nothing else in ui reads disk."""
+"""Fills the page's context from the workspace: datasets, presets, results; `run_source.py` has the runs.
+
+Nothing else in ui reads disk.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,15 +10,13 @@ from tsft.config.catalog import BUILTIN
 from tsft.config.run_config import ModelSettings
 from tsft.data.preparation import read_dataset
 from tsft.data.registry import list_datasets
-from tsft.run.board import replay
 from tsft.run.ports import EnginePort
 from tsft.store import presets, runs
+from tsft.store.debug_bundle import bundle_name, debug_bundle, log_tail
 from tsft.store.models import local_model
 from tsft.store.record import Record
-from tsft.store.runs import RunInfo
 from tsft.store.workspace import Workspace
 from tsft.ui.context import (
-    CheckpointRow,
     DatasetChoice,
     PageContext,
     PresetActions,
@@ -25,15 +26,18 @@ from tsft.ui.context import (
     ResultChoice,
     RunRow,
 )
+from tsft.ui.run_source import RunSource, row_of
 
 # Rows that are read for the preview: enough to see what the data is like, and quick however large the file.
 PREVIEW_ROWS = 200
 REMARKS_SHOWN = 12
+# Lines of the log below a failure; the bundle has more.
+LOG_LINES = 40
 
 
 def page_context(engine: EnginePort, workspace: Workspace, record: Record) -> PageContext:
     """Everything the page asks for, over one workspace."""
-    reader = _Reader(workspace, record)
+    reader, run_source = _Reader(workspace, record), RunSource(workspace, record)
     return PageContext(
         engine=engine,
         workspace=str(workspace.root),
@@ -46,9 +50,10 @@ def page_context(engine: EnginePort, workspace: Workspace, record: Record) -> Pa
         save_preset=lambda name, config: presets.save_preset(workspace, name, config, overwrite=True).name,
         preset_actions=preset_actions(workspace),
         runs=reader.runs,
-        run_state=lambda run_id: replay(runs.run_folder(workspace, run_id).events),
-        run_config=lambda run_id: runs.run_config(runs.run_folder(workspace, run_id)),
-        run_checkpoints=reader.checkpoints,
+        run_actions=run_source.actions(),
+        shown_rows=run_source.shown_rows,
+        log_tail=reader.log_tail,
+        debug_bundle=reader.debug_bundle,
         record_notes=record.notes,
     )
 
@@ -99,13 +104,16 @@ class _Reader:
         found = runs.list_results(self._workspace)
         return [ResultChoice(each.name, each.run_name, each.kind, each.step, each.loss) for each in found]
 
+    def log_tail(self, run_id: str) -> str:
+        return log_tail(runs.run_folder(self._workspace, run_id), LOG_LINES)
+
+    def debug_bundle(self, run_id: str) -> tuple[str, bytes]:
+        run = self._record.get(run_id)
+        return bundle_name(run), debug_bundle(self._workspace, run)
+
     def runs(self) -> Sequence[RunRow]:
         self._record.sweep()
-        return [_row(each) for each in self._record.list_runs()]
-
-    def checkpoints(self, run_id: str) -> Sequence[CheckpointRow]:
-        found = runs.usable_checkpoints(runs.run_folder(self._workspace, run_id))
-        return [CheckpointRow(each.step, each.loss, each.size_bytes, str(each.path)) for each in found]
+        return [row_of(each) for each in self._record.list_runs()]
 
 
 def preset_choice(preset: presets.Preset) -> PresetChoice:
@@ -114,22 +122,3 @@ def preset_choice(preset: presets.Preset) -> PresetChoice:
         keys = (preset.title_key, preset.about_key, preset.needs_key)
         return PresetChoice(preset.name, *keys, waits_for=preset.waits_for)
     return PresetChoice(preset.name, about=preset.about, waits_for=preset.waits_for)
-
-
-def _row(run: RunInfo) -> RunRow:
-    return RunRow(
-        id=run.id,
-        name=run.name,
-        status=run.status,
-        model=run.model,
-        datasets=tuple(run.datasets),
-        method=run.method,
-        step=run.step,
-        steps=run.steps,
-        loss=run.loss,
-        best_validation_loss=run.best_validation_loss,
-        started_at=run.started_at or run.created_at,
-        size_bytes=run.size_bytes or runs.folder_bytes(run.folder.path),
-        result=str(run.folder.path / run.result) if run.result else "",
-        folder=str(run.folder.path),
-    )

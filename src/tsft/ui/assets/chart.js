@@ -1,355 +1,368 @@
-// Draws a run's curves: loss (raw, smoothed, validation) and below it learning rate and gradient norm.
+// A chart of one run's curves or of several runs': loss above, small charts below; legend, zoom, smoothing, log scale,
+// and steps, time or tokens along the bottom. Axes and lines are drawn by `plot.js`.
 // A chart is an element <div class="tsft-chart" data-feed="ID">; its data is the JSON in [data-payload] inside #ID.
 // The SVG is made once and updated in place, so that zoom, hover and hidden curves outlive every update.
 (() => {
   if (!window.tsft || window.tsft.chart) return;
-  const SVG = "http://www.w3.org/2000/svg";
+  const { Plot, read, nearest, placer, smooth } = window.tsft;
   const charts = new Map();
+  const views = new Map(); // by feed: what a person has set, kept when the page makes its elements anew
   window.tsft.chart = charts;
 
-  const make = (parent, name, attributes = {}, isSvg = true) => {
-    const element = isSvg ? document.createElementNS(SVG, name) : document.createElement(name);
+  const KINDS = ["raw", "smoothed", "validation"];
+  const AXES = ["step", "time", "tokens"];
+  const COLORS = 10; // --run-1 … in page.css
+  const SMOOTHING = 0.9;
+  const WIDE = 8; // pixels: less is a click, not a drag
+  const NOTHING = { x: [], y: [], steps: [] };
+  const colorOf = (index) => `var(--run-${(index % COLORS) + 1})`;
+
+  const html = (parent, name, attributes = {}) => {
+    const element = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     parent.append(element);
     return element;
   };
-  const html = (parent, name, attributes) => make(parent, name, attributes, false);
-
-  const MARGIN = { left: 52, right: 12, top: 8, bottom: 22 };
-  const LOSS = ["raw", "smoothed", "validation"];
-
-  class Plot {
-    constructor(parent, height, series) {
-      this.series = series; // [{key, css, isLine}]
-      this.height = height;
-      this.svg = make(parent, "svg", { class: "plot", height, width: "100%", "aria-hidden": "true" });
-      this.grid = make(this.svg, "g", { class: "grid" });
-      const id = "clip" + Math.random().toString(36).slice(2);
-      this.clip = make(make(make(this.svg, "defs"), "clipPath", { id }), "rect");
-      this.body = make(this.svg, "g", { "clip-path": `url(#${id})` });
-      this.paths = Object.fromEntries(series.map((each) => [each.key, make(this.body, "path", { class: "curve " + each.css })]));
-      this.dots = make(this.body, "g", { class: "dots" });
-      this.cross = make(this.svg, "line", { class: "cross", visibility: "hidden" });
-      this.brush = make(this.svg, "rect", { class: "brush", visibility: "hidden" });
-    }
-
-    draw(curves, range, isLog, hidden, extras) {
-      const width = this.svg.clientWidth;
-      if (!width) return;
-      this.width = width;
-      const inner = { x: MARGIN.left, y: MARGIN.top, w: width - MARGIN.left - MARGIN.right, h: this.height - MARGIN.top - MARGIN.bottom };
-      this.inner = inner;
-      for (const [key, value] of Object.entries({ x: inner.x - 6, y: inner.y - 6, width: Math.max(1, inner.w + 12), height: inner.h + 12 })) this.clip.setAttribute(key, value);
-      const [x0, x1] = range;
-      const bounds = this.bounds(curves, range, isLog, hidden);
-      const scale = isLog ? Math.log10 : (value) => value;
-      const [low, high] = bounds.map(scale);
-      this.toX = (step) => inner.x + ((step - x0) / (x1 - x0 || 1)) * inner.w;
-      this.toY = (value) => inner.y + (1 - (scale(value) - low) / (high - low || 1)) * inner.h;
-      this.drawGrid(range, bounds, isLog);
-      for (const { key } of this.series) {
-        const curve = curves[key];
-        this.paths[key].setAttribute("d", !curve || hidden.has(key) ? "" : this.pathOf(curve, isLog));
-      }
-      this.drawDots(curves, hidden, isLog, extras);
-    }
-
-    bounds(curves, [x0, x1], isLog, hidden) {
-      let low = Infinity, high = -Infinity;
-      for (const { key } of this.series) {
-        if (hidden.has(key) || !curves[key]) continue;
-        const { x, y } = curves[key];
-        for (let i = 0; i < x.length; i++) {
-          if (x[i] < x0 || x[i] > x1 || (isLog && y[i] <= 0)) continue;
-          if (y[i] < low) low = y[i];
-          if (y[i] > high) high = y[i];
-        }
-      }
-      if (low > high) return isLog ? [0.1, 10] : [0, 1];
-      if (isLog) return [low / 1.05, high * 1.05];
-      const room = (high - low) * 0.06 || Math.abs(high) * 0.1 || 0.1;
-      return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
-    }
-
-    pathOf({ x, y }, isLog) {
-      let path = "", pen = "M";
-      for (let i = 0; i < x.length; i++) {
-        if (isLog && y[i] <= 0) continue;
-        path += `${pen}${this.toX(x[i]).toFixed(1)} ${this.toY(y[i]).toFixed(1)}`;
-        pen = "L";
-      }
-      return path;
-    }
-
-    drawGrid([x0, x1], [low, high], isLog) {
-      this.grid.replaceChildren();
-      const { x, y, w, h } = this.inner;
-      const rows = Math.max(2, Math.floor(h / 42));
-      for (const value of isLog ? logTicks(low, high, rows) : ticks(low, high, rows)) {
-        const at = this.toY(value);
-        if (at < y - 1 || at > y + h + 1) continue;
-        make(this.grid, "line", { x1: x, x2: x + w, y1: at, y2: at });
-        make(this.grid, "text", { x: x - 7, y: at + 4, "text-anchor": "end" }).textContent = short(value);
-      }
-      for (const value of ticks(x0, x1, Math.max(2, Math.floor(w / 90)))) {
-        if (!Number.isInteger(value)) continue;
-        const at = this.toX(value);
-        const anchor = at > x + w - 14 ? "end" : "middle";
-        make(this.grid, "text", { x: at, y: y + h + 17, "text-anchor": anchor }).textContent = value.toLocaleString("en");
-      }
-    }
-
-    drawDots(curves, hidden, isLog, extras) {
-      this.dots.replaceChildren();
-      if (!extras) return;
-      for (const step of extras.gaps || []) {
-        make(this.dots, "text", { class: "gap", x: this.toX(step), y: this.inner.y + 12, "text-anchor": "middle" }).textContent = "×";
-      }
-      const validation = curves.validation;
-      if (!validation || hidden.has("validation")) return;
-      validation.x.forEach((step, i) => {
-        if (isLog && validation.y[i] <= 0) return;
-        const isBest = extras.best && extras.best[0] === step;
-        if (validation.x.length > 60 && !isBest) return;
-        const at = { cx: this.toX(step), cy: this.toY(validation.y[i]), r: isBest ? 5 : 3 };
-        make(this.dots, "circle", { class: isBest ? "validation best" : "validation", ...at });
-      });
-    }
-
-    showCross(step) {
-      const isShown = step !== null && this.toX && this.inner;
-      this.cross.setAttribute("visibility", isShown ? "visible" : "hidden");
-      if (!isShown) return;
-      const at = this.toX(step);
-      for (const [key, value] of Object.entries({ x1: at, x2: at, y1: this.inner.y, y2: this.inner.y + this.inner.h })) this.cross.setAttribute(key, value);
-    }
-  }
 
   class Chart {
     constructor(root) {
       this.root = root;
-      this.hidden = new Set();
-      this.zoom = null;
-      this.isLog = false;
+      const fresh = { zoom: null, hidden: new Set(), isLog: false, axis: "step", smoothing: SMOOTHING, key: "" };
+      this.view = views.get(root.dataset.feed) || fresh;
+      views.set(root.dataset.feed, this.view);
       this.data = null;
+      this.at = null;
       root.classList.add("is-made");
-      const head = html(root, "div", { class: "chart-head" });
-      this.title = html(head, "strong");
-      this.legend = html(head, "div", { class: "legend", role: "group" });
-      this.buttons = Object.fromEntries(LOSS.map((key) => [key, this.legendButton(key)]));
-      const tools = html(head, "div", { class: "tools" });
-      this.reset = html(tools, "button", { type: "button", class: "tool reset", hidden: "" });
-      this.logButton = html(tools, "button", { type: "button", class: "tool log-scale", "aria-pressed": "false" });
-      this.frame = html(root, "div", { class: "chart-frame", role: "img", tabindex: "0" });
-      this.main = new Plot(this.frame, 232, [
-        { key: "raw", css: "raw" }, { key: "smoothed", css: "smoothed" }, { key: "validation", css: "validation" },
-      ]);
+      this.makeHead();
+      this.frame = html(root, "div", { class: "chart-frame", role: "group", tabindex: "0" });
+      this.main = new Plot(this.frame, 232);
       this.empty = html(this.frame, "p", { class: "chart-empty" });
       this.tip = html(root, "div", { class: "tip", hidden: "" });
-      const row = html(root, "div", { class: "small-charts" });
-      const [left, right] = [html(row, "div"), html(row, "div")];
-      this.rateTitle = html(left, "span", { class: "small-title" });
-      this.rate = new Plot(left, 96, [{ key: "learning_rate", css: "rate" }, { key: "encoder_learning_rate", css: "encoder-rate" }]);
-      this.normTitle = html(right, "span", { class: "small-title" });
-      this.norm = new Plot(right, 96, [{ key: "grad_norm", css: "norm" }]);
-      this.plots = [this.main, this.rate, this.norm];
-      this.logButton.addEventListener("click", () => { this.isLog = !this.isLog; this.draw(); });
-      this.reset.addEventListener("click", () => { this.zoom = null; this.draw(); });
-      this.plots.forEach((plot) => this.listen(plot));
+      this.spoken = html(root, "p", { class: "unseen", "aria-live": "polite" });
+      this.smallRow = html(root, "div", { class: "small-charts" });
+      this.small = [];
+      this.listen(this.main);
       this.frame.addEventListener("keydown", (event) => this.key(event));
+      document.addEventListener("pointerdown", (event) => { if (!root.contains(event.target)) this.hover(null); });
       new ResizeObserver(() => this.draw()).observe(root);
     }
 
-    legendButton(key) {
-      const button = html(this.legend, "button", { type: "button", class: "legend-item " + key, "aria-pressed": "true" });
+    makeHead() {
+      const head = html(this.root, "div", { class: "chart-head" });
+      this.title = html(head, "strong");
+      this.legend = html(head, "div", { class: "legend", role: "group" });
+      this.buttons = Object.fromEntries(KINDS.map((key) => [key, this.legendButton(this.legend, key, key)]));
+      const tools = html(head, "div", { class: "tools" });
+      const label = html(tools, "label", { class: "tool-field" });
+      this.axisName = html(label, "span", { class: "unseen" });
+      this.axis = html(label, "select", { class: "tool axis" });
+      AXES.forEach((each) => html(this.axis, "option", { value: each }));
+      this.axis.addEventListener("change", () => { Object.assign(this.view, { axis: this.axis.value, zoom: null }); this.prepare(); });
+      const slide = html(tools, "label", { class: "tool-field slide" });
+      this.smoothingName = html(slide, "span");
+      this.smoothing = html(slide, "input", { type: "range", class: "smoothing", min: "0", max: "0.99", step: "0.01" });
+      this.smoothing.addEventListener("input", () => { this.view.smoothing = Number(this.smoothing.value); this.prepare(); });
+      this.logButton = html(tools, "button", { type: "button", class: "tool log-scale" });
+      this.logButton.addEventListener("click", () => { this.view.isLog = !this.view.isLog; this.draw(); });
+      const zoom = (css, sign, factor) => {
+        const button = html(tools, "button", { type: "button", class: "tool " + css });
+        button.textContent = sign;
+        button.addEventListener("click", () => this.zoomBy(factor, this.middle()));
+        return button;
+      };
+      this.zoomIn = zoom("zoom-in", "+", 0.6);
+      this.zoomOut = zoom("zoom-out", "−", 1.6);
+      this.reset = html(tools, "button", { type: "button", class: "tool reset", hidden: "" });
+      this.reset.addEventListener("click", () => this.setZoom(null));
+      this.runs = html(this.root, "div", { class: "legend runs-legend", role: "group", hidden: "" });
+    }
+
+    legendButton(parent, key, css) {
+      const button = html(parent, "button", { type: "button", class: "legend-item " + css });
       html(button, "i");
       html(button, "span");
       button.addEventListener("click", () => {
-        this.hidden.has(key) ? this.hidden.delete(key) : this.hidden.add(key);
-        button.setAttribute("aria-pressed", String(!this.hidden.has(key)));
+        const { hidden } = this.view;
+        hidden.has(key) ? hidden.delete(key) : hidden.add(key);
         this.draw();
       });
       return button;
     }
 
-    listen(plot) {
-      const stepAt = (event) => {
-        const box = plot.svg.getBoundingClientRect();
-        const [x0, x1] = this.range();
-        const share = (event.clientX - box.left - plot.inner.x) / plot.inner.w;
-        return x0 + Math.min(1, Math.max(0, share)) * (x1 - x0);
-      };
-      let from = null;
-      plot.svg.addEventListener("pointerdown", (event) => {
-        if (event.button || event.pointerType === "touch" || !plot.inner) return;
-        from = stepAt(event);
-        plot.svg.setPointerCapture(event.pointerId);
-      });
-      plot.svg.addEventListener("pointermove", (event) => {
-        if (!plot.inner) return;
-        const step = stepAt(event);
-        if (from === null) return this.hover(step, event);
-        const [a, b] = [plot.toX(from), plot.toX(step)].sort((one, other) => one - other);
-        plot.brush.setAttribute("visibility", "visible");
-        for (const [key, value] of Object.entries({ x: a, y: plot.inner.y, width: b - a, height: plot.inner.h })) plot.brush.setAttribute(key, value);
-      });
-      plot.svg.addEventListener("pointerup", (event) => {
-        if (from === null) return;
-        const ends = [from, stepAt(event)].sort((one, other) => one - other);
-        const isDrag = plot.toX(ends[1]) - plot.toX(ends[0]) > 8;
-        from = null;
-        plot.brush.setAttribute("visibility", "hidden");
-        if (isDrag) this.setZoom(ends);
-      });
-      plot.svg.addEventListener("pointercancel", () => { from = null; plot.brush.setAttribute("visibility", "hidden"); });
-      plot.svg.addEventListener("pointerleave", () => this.hover(null));
-      plot.svg.addEventListener("dblclick", () => { this.zoom = null; this.draw(); });
-      // The wheel scrolls the page, as everywhere; with Ctrl, or once the chart was clicked, it zooms.
-      plot.svg.addEventListener("wheel", (event) => {
-        if (!plot.inner || !(event.ctrlKey || event.metaKey || document.activeElement === this.frame)) return;
-        event.preventDefault();
-        this.zoomBy(event.deltaY < 0 ? 0.8 : 1.25, stepAt(event));
-      }, { passive: false });
+    take(data) {
+      if (this.view.key && this.view.key !== data.key) this.view.zoom = null;
+      this.view.key = data.key;
+      this.data = data;
+      const { words } = data;
+      const texts = [[this.title, "title"], [this.logButton, "log_scale"], [this.reset, "reset"], [this.empty, "empty"], [this.axisName, "axis"], [this.smoothingName, "smoothing"]];
+      this.smoothing.setAttribute("aria-label", words.smoothing);
+      texts.forEach(([element, key]) => { element.textContent = words[key]; });
+      [[this.zoomIn, "zoom_in"], [this.zoomOut, "zoom_out"]].forEach(([button, key]) => { button.title = words[key]; button.setAttribute("aria-label", words[key]); });
+      KINDS.forEach((key) => { this.buttons[key].lastChild.textContent = words[key]; });
+      [...this.axis.options].forEach((option) => { option.textContent = words[option.value]; });
+      this.legend.setAttribute("aria-label", words.title);
+      this.runs.setAttribute("aria-label", words.runs);
+      this.frame.setAttribute("aria-label", words.description);
+      this.frame.title = words.zoom_help;
+      this.nameRuns();
+      this.placeSmall();
+      this.prepare();
     }
 
-    key(event) {
-      const [x0, x1] = this.range();
-      const middle = (x0 + x1) / 2, shift = (x1 - x0) / 5;
-      if (event.key === "+" || event.key === "=") this.zoomBy(0.7, middle);
-      else if (event.key === "-") this.zoomBy(1.4, middle);
-      else if (event.key === "0" || event.key === "Escape") { this.zoom = null; this.draw(); }
-      else if (event.key === "ArrowLeft" && this.zoom) this.setZoom([x0 - shift, x1 - shift]);
-      else if (event.key === "ArrowRight" && this.zoom) this.setZoom([x0 + shift, x1 + shift]);
-      else return;
-      event.preventDefault();
+    nameRuns() {
+      const { runs } = this.data;
+      this.isOverlay = runs.length > 1;
+      this.root.classList.toggle("is-overlay", this.isOverlay);
+      this.runs.hidden = !this.isOverlay;
+      const names = runs.map((run) => run.id).join("|");
+      if (this.runs.dataset.names === names) return;
+      this.runs.dataset.names = names;
+      this.runs.replaceChildren();
+      if (!this.isOverlay) return;
+      runs.forEach((run, index) => {
+        const button = this.legendButton(this.runs, "run:" + run.id, "run");
+        button.firstChild.style.borderColor = colorOf(index);
+        button.lastChild.textContent = run.name;
+      });
     }
 
-    zoomBy(factor, around) {
-      const [x0, x1] = this.range();
-      this.setZoom([around - (around - x0) * factor, around + (x1 - around) * factor]);
+    // The small charts that have points, each made at its first.
+    placeSmall() {
+      const { runs, small, words } = this.data;
+      const wanted = small.map((each) => ({ ...each, curves: each.curves.filter((name) => runs.some((run) => (run.curves[name] || { x: [] }).x.length)) }));
+      wanted.forEach((each, index) => {
+        if (!this.small[index]) {
+          const box = html(this.smallRow, "div");
+          const title = html(box, "span", { class: "small-title" });
+          this.small[index] = { box, title, plot: new Plot(box, 96) };
+          this.listen(this.small[index].plot);
+        }
+        const { box, title } = this.small[index];
+        this.small[index].curves = each.curves;
+        box.hidden = !each.curves.length;
+        title.replaceChildren(words[each.title]);
+        if (each.curves.length < 2 || this.isOverlay) return;
+        each.curves.filter((name) => name !== each.title).forEach((name) => {
+          const key = html(title, "span", { class: "key " + name });
+          html(key, "i");
+          key.append(words[name]);
+        });
+      });
     }
 
-    setZoom([a, b]) {
-      const [first, last] = this.whole();
-      [a, b] = [Math.max(first, a), Math.min(last, b)];
-      this.zoom = b - a < 2 ? this.zoom : a <= first && b >= last ? null : [a, b];
+    // Everything that needs no width: where the points lie on the chosen axis, and the smoothed curve.
+    prepare() {
+      if (!this.data) return;
+      const hasTokens = this.data.runs.some((run) => run.clock.tokens.y.some((value) => value > 0));
+      this.axis.options[2].disabled = !hasTokens;
+      if (!hasTokens && this.view.axis === "tokens") this.view.axis = "step";
+      const { axis, smoothing } = this.view;
+      this.axis.value = axis;
+      this.smoothing.value = smoothing;
+      this.lines = this.data.runs.map((run) => {
+        const place = placer(run.clock, axis);
+        const placed = ({ x, y }) => ({ x: x.map(place), y, steps: x });
+        const raw = placed(run.loss);
+        return {
+          run, raw, place,
+          smoothed: { ...raw, y: smooth(run.loss.y, smoothing) },
+          validation: placed(run.validation),
+          small: Object.fromEntries(Object.entries(run.curves).map(([name, curve]) => [name, placed(curve)])),
+          best: run.best ? run.validation.x.indexOf(run.best[0]) : null,
+          gaps: run.gaps.map(place),
+        };
+      });
       this.draw();
     }
 
+    isHidden(kind, run) {
+      return this.view.hidden.has(kind) || (this.isOverlay && this.view.hidden.has("run:" + run.id));
+    }
+
+    draw() {
+      if (!this.lines) return;
+      const { view, lines, isOverlay } = this;
+      const count = (name) => Math.max(0, ...lines.map((line) => line[name].x.length));
+      this.root.classList.toggle("is-empty", !count("raw") && !count("validation"));
+      this.root.dataset.points = count("raw");
+      this.root.dataset.validationPoints = count("validation");
+      this.root.dataset.runs = lines.length;
+      this.reset.hidden = !view.zoom;
+      this.logButton.setAttribute("aria-pressed", String(view.isLog));
+      KINDS.forEach((key) => this.buttons[key].setAttribute("aria-pressed", String(!view.hidden.has(key))));
+      if (isOverlay) [...this.runs.children].forEach((button, index) => button.setAttribute("aria-pressed", String(!view.hidden.has("run:" + lines[index].run.id))));
+      const range = this.range();
+      const curves = KINDS.flatMap((kind) => lines.map((line, index) => ({
+        id: kind + index, css: kind, color: isOverlay ? colorOf(index) : "", ...line[kind], isHidden: this.isHidden(kind, line.run),
+        hasDots: kind === "validation", best: line.best, bestName: isOverlay ? "" : this.data.words.best,
+      })));
+      this.main.draw(curves, { range, isLog: view.isLog, axis: view.axis, gaps: lines.flatMap((line) => line.gaps) });
+      for (const { plot, curves: names, box } of this.small) {
+        if (box.hidden) continue;
+        const small = (isOverlay ? names.slice(0, 1) : names).flatMap((name) => lines.map((line, index) => ({
+          id: name + index, css: name, color: isOverlay ? colorOf(index) : "", ...(line.small[name] || NOTHING),
+          isHidden: isOverlay && view.hidden.has("run:" + line.run.id),
+        })));
+        plot.draw(small, { range, isLog: false, axis: view.axis });
+      }
+    }
+
     whole() {
-      const { loss, validation } = this.data;
-      const ends = [loss.x, validation.x].filter((x) => x.length);
+      const ends = this.lines.flatMap((line) => [line.raw.x, line.validation.x]).filter((x) => x.length);
       if (!ends.length) return [0, 10];
       const first = Math.min(...ends.map((x) => x[0])), last = Math.max(...ends.map((x) => x[x.length - 1]));
       return first === last ? [first - 1, last + 1] : [first, last];
     }
 
     range() {
-      return this.zoom || this.whole();
+      return this.view.zoom || this.whole();
     }
 
-    take(data) {
-      if (this.data && this.data.run !== data.run) this.zoom = null;
-      this.data = data;
-      const words = data.words;
-      this.title.textContent = words.title;
-      this.logButton.textContent = words.log_scale;
-      this.reset.textContent = words.reset;
-      this.empty.textContent = words.empty;
-      this.rateTitle.textContent = words.learning_rate + (data.encoder_learning_rate.x.length ? ` · ${words.encoder_learning_rate}` : "");
-      this.normTitle.textContent = words.grad_norm;
-      LOSS.forEach((key) => { this.buttons[key].lastChild.textContent = words[key]; });
-      this.frame.setAttribute("aria-label", words.description);
-      this.main.svg.setAttribute("data-title", words.zoom_help);
-      this.frame.title = words.zoom_help;
+    middle() {
+      const [x0, x1] = this.range();
+      return (x0 + x1) / 2;
+    }
+
+    zoomBy(factor, around) {
+      if (!this.lines) return;
+      const [x0, x1] = this.range();
+      this.setZoom([around - (around - x0) * factor, around + (x1 - around) * factor]);
+    }
+
+    setZoom(ends) {
+      if (!this.lines) return;
+      const [first, last] = this.whole();
+      if (ends) ends = [Math.max(first, ends[0]), Math.min(last, ends[1])];
+      if (!ends || (ends[0] <= first && ends[1] >= last)) this.view.zoom = null;
+      else if (ends[1] - ends[0] >= Math.min(2, (last - first) / 50)) this.view.zoom = ends;
       this.draw();
     }
 
-    draw() {
-      if (!this.data) return;
-      const { loss, smooth, validation, learning_rate, encoder_learning_rate, grad_norm, best, gaps } = this.data;
-      const isEmpty = !loss.x.length && !validation.x.length;
-      this.root.classList.toggle("is-empty", isEmpty);
-      this.root.dataset.points = loss.x.length;
-      this.root.dataset.validationPoints = validation.x.length;
-      this.reset.hidden = !this.zoom;
-      this.logButton.setAttribute("aria-pressed", String(this.isLog));
-      const range = this.range();
-      this.main.draw({ raw: loss, smoothed: smooth, validation }, range, this.isLog, this.hidden, { best, gaps });
-      this.rate.draw({ learning_rate, encoder_learning_rate }, range, false, new Set());
-      this.norm.draw({ grad_norm }, range, false, new Set());
+    listen(plot) {
+      const placeOf = (event) => {
+        const box = plot.svg.getBoundingClientRect();
+        const [x0, x1] = this.range();
+        const share = (event.clientX - box.left - plot.inner.x) / plot.inner.w;
+        return x0 + Math.min(1, Math.max(0, share)) * (x1 - x0);
+      };
+      let from = null;
+      const end = () => { from = null; plot.showBrush(null); };
+      plot.svg.addEventListener("pointerdown", (event) => {
+        if (event.button || !plot.inner) return;
+        if (event.pointerType === "touch") return this.hover(placeOf(event), event);
+        from = placeOf(event);
+        plot.svg.setPointerCapture(event.pointerId);
+      });
+      plot.svg.addEventListener("pointermove", (event) => {
+        if (!plot.inner) return;
+        const at = placeOf(event);
+        from === null ? this.hover(at, event) : plot.showBrush([from, at]);
+      });
+      plot.svg.addEventListener("pointerup", (event) => {
+        if (from === null) return;
+        const ends = [from, placeOf(event)].sort((one, other) => one - other);
+        end();
+        if (plot.toX(ends[1]) - plot.toX(ends[0]) > WIDE) this.setZoom(ends);
+      });
+      plot.svg.addEventListener("pointercancel", end);
+      // What a finger has read stays until it touches something else.
+      plot.svg.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") this.hover(null); });
+      plot.svg.addEventListener("dblclick", () => this.setZoom(null));
+      // The wheel scrolls the page, as everywhere; with Ctrl, or once the chart was clicked, it zooms.
+      plot.svg.addEventListener("wheel", (event) => {
+        if (!plot.inner || !(event.ctrlKey || event.metaKey || document.activeElement === this.frame)) return;
+        event.preventDefault();
+        this.zoomBy(event.deltaY < 0 ? 0.8 : 1.25, placeOf(event));
+      }, { passive: false });
     }
 
-    hover(step, event) {
-      this.plots.forEach((plot) => plot.showCross(step));
-      const { words } = this.data || {};
-      if (step === null || !words || !this.data.loss.x.length) { this.tip.hidden = true; return; }
-      const rows = [["", words.step, Math.round(nearest(this.data.loss, step)[0])]];
-      const add = (css, name, curve, reach = Infinity) => {
-        const found = nearest(curve, step);
-        if (found && Math.abs(found[0] - step) <= reach) rows.push([css, name, short(found[1])]);
-      };
+    key(event) {
+      if (!this.lines || event.target !== this.frame) return;
       const [x0, x1] = this.range();
-      if (!this.hidden.has("raw")) add("raw", words.raw, this.data.loss);
-      if (!this.hidden.has("smoothed")) add("smoothed", words.smoothed, this.data.smooth);
-      if (!this.hidden.has("validation")) {
-        const found = nearest(this.data.validation, step);
-        if (found) rows.push(["validation", `${words.validation} (${found[0]})`, short(found[1])]);
-      }
-      add("rate", words.learning_rate, this.data.learning_rate);
-      add("encoder-rate", words.encoder_learning_rate, this.data.encoder_learning_rate);
-      add("norm", words.grad_norm, this.data.grad_norm);
+      const shift = (x1 - x0) / 5;
+      const sideways = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (event.key === "+" || event.key === "=") this.zoomBy(0.6, this.middle());
+      else if (event.key === "-") this.zoomBy(1.6, this.middle());
+      else if (event.key === "0" || event.key === "Escape") { this.hover(null); this.setZoom(null); }
+      else if (sideways && event.shiftKey) { if (this.view.zoom) this.setZoom([x0 + sideways * shift, x1 + sideways * shift]); }
+      else if (sideways) this.walk(sideways);
+      else return;
+      event.preventDefault();
+    }
+
+    // To the next point of the first run that is shown, and say it aloud.
+    walk(sideways) {
+      const line = this.lines.find((each) => !this.isHidden("", each.run) && each.raw.x.length);
+      if (!line || !this.main.toX) return;
+      const [x0, x1] = this.range();
+      const x = line.raw.x.filter((at) => at >= x0 && at <= x1);
+      if (!x.length) return;
+      const now = this.at === null ? -1 : x.findIndex((at) => at >= this.at);
+      const next = this.at === null ? (sideways > 0 ? 0 : x.length - 1) : Math.min(x.length - 1, Math.max(0, (now < 0 ? x.length - 1 : now) + sideways));
+      const box = this.main.svg.getBoundingClientRect();
+      this.hover(x[next], { clientX: box.left + this.main.toX(x[next]), clientY: box.top + 60 });
+      this.spoken.textContent = this.tip.innerText.replace(/\s+/g, " ");
+    }
+
+    hover(at, event) {
+      if (at === null && this.at === null) return;
+      const isEmpty = !this.lines || !this.lines.some((line) => line.raw.x.length);
+      this.at = isEmpty ? null : at;
+      [this.main, ...this.small.map((each) => each.plot)].forEach((plot) => plot.showCross(this.at));
+      this.tip.hidden = this.at === null;
+      if (this.at === null) return;
       this.tip.replaceChildren();
-      for (const [css, name, value] of rows) {
-        const row = html(this.tip, "div", { class: css });
-        html(row, "i");
-        html(row, "span").textContent = name;
-        html(row, "b").textContent = value;
-      }
-      this.tip.hidden = false;
+      this.isOverlay ? this.readAll(at) : this.readOne(this.lines[0], at);
       const box = this.root.getBoundingClientRect();
       const isRight = event.clientX - box.left > box.width / 2;
-      this.tip.style.left = isRight ? "auto" : `${event.clientX - box.left + 14}px`;
-      this.tip.style.right = isRight ? `${box.right - event.clientX + 14}px` : "auto";
+      this.tip.style.left = isRight ? "auto" : `${Math.max(4, event.clientX - box.left + 14)}px`;
+      this.tip.style.right = isRight ? `${Math.max(4, box.right - event.clientX + 14)}px` : "auto";
       this.tip.style.top = `${Math.max(30, Math.min(event.clientY - box.top - 30, box.height - this.tip.offsetHeight - 4))}px`;
     }
+
+    readOne(line, at) {
+      const { words } = this.data;
+      const row = (css, name, value) => {
+        const element = html(this.tip, "div", { class: css });
+        html(element, "i");
+        html(element, "span").textContent = name;
+        html(element, "b").textContent = value;
+      };
+      const found = nearest(line.raw, at);
+      AXES.forEach((axis) => {
+        if (axis !== "tokens" || !this.axis.options[2].disabled) row("", words[axis], read[axis](placer(line.run.clock, axis)(found.step)));
+      });
+      KINDS.forEach((kind) => {
+        const point = nearest(line[kind], at);
+        if (!point || this.isHidden(kind, line.run)) return;
+        row(kind, kind === "validation" ? `${words[kind]} (${point.step})` : words[kind], read.value(point.value));
+      });
+      this.small.flatMap((each) => (each.box.hidden ? [] : each.curves.map((name) => [each.title.firstChild.data, name]))).forEach(([title, name]) => {
+        const point = nearest(line.small[name], at);
+        if (point) row(name, words[name] === title ? title : `${title}, ${words[name]}`, read.value(point.value));
+      });
+    }
+
+    readAll(at) {
+      const { words } = this.data;
+      const kinds = KINDS.filter((kind) => !this.view.hidden.has(kind));
+      const table = html(this.tip, "table");
+      const head = html(table, "tr");
+      html(head, "th").textContent = `${words[this.view.axis]} ${read[this.view.axis](at)}`;
+      kinds.forEach((kind) => { html(head, "th").textContent = words[kind]; });
+      this.lines.forEach((line, index) => {
+        if (this.view.hidden.has("run:" + line.run.id)) return;
+        const row = html(table, "tr");
+        const name = html(row, "td");
+        html(name, "i").style.background = colorOf(index);
+        name.append(line.run.name);
+        kinds.forEach((kind) => {
+          const point = nearest(line[kind], at);
+          html(row, "td").textContent = point ? read.value(point.value) : "–";
+        });
+      });
+    }
   }
-
-  const nearest = ({ x, y }, step) => {
-    if (!x.length) return null;
-    let low = 0, high = x.length - 1;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (x[middle] < step) low = middle; else high = middle;
-    }
-    const at = Math.abs(x[low] - step) <= Math.abs(x[high] - step) ? low : high;
-    return [x[at], y[at]];
-  };
-
-  const short = (value) => {
-    const size = Math.abs(value);
-    if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace("e+", "e").replace(".0e", "e");
-    return String(Number(value.toPrecision(4)));
-  };
-
-  const ticks = (low, high, count) => {
-    const rough = (high - low) / count || 1;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough * 0.999);
-    const found = [];
-    for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-6; value += step) found.push(Number(value.toPrecision(12)));
-    return found;
-  };
-
-  const logTicks = (low, high, count) => {
-    const found = [];
-    const steps = high / low > 1000 ? [1] : [1, 2, 5];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-      for (const each of steps) found.push(each * 10 ** power);
-    }
-    const inside = found.filter((value) => value >= low && value <= high);
-    return inside.length >= 2 ? inside.slice(-count * 3) : ticks(low, high, count);
-  };
 
   const applyCharts = () => {
     document.querySelectorAll(".tsft-chart").forEach((root) => {

@@ -1,0 +1,42 @@
+"""How a run that went as it should ends: which weights become the result, and the sentence that says so."""
+
+import time
+from contextlib import nullcontext
+from typing import Any
+
+from tsft.engine.job import Job
+from tsft.engine.optimizers import evaluation_weights
+from tsft.engine.results import origin_of, write_result
+from tsft.engine.series_trainer import SeriesTrainer
+from tsft.errors import Message, message
+from tsft.model.loading import Loaded
+from tsft.run.events import Finished
+
+
+def finish(job: Job, trainer: SeriesTrainer, loaded: Loaded) -> None:
+    """Write the result and say how it ended. The last step is in a checkpoint, whichever weights the result holds."""
+    # A wish to stop that comes now changes nothing: the last step is done, and the result is being written.
+    origin = origin_of(job.config, job.workspace, loaded)
+    best_step = trainer.load_best() if job.config.output.load_best else None
+    # A checkpoint holds the weights to judge already; the optimizer must not make them out of themselves again.
+    with evaluation_weights(trainer.optimizer) if best_step is None else nullcontext():
+        result = write_result(job, trainer.model, loaded, origin)
+    told = _sentence(job, trainer, (job.folder.path / result).as_posix(), best_step)
+    status = "finished" if trainer.is_complete else "stopped"
+    job.board.say(Finished(time.time(), status, trainer.step, result, told, best_step))
+
+
+def _sentence(job: Job, trainer: SeriesTrainer, result: str, best_step: int | None) -> Message:
+    judged, curve = trainer.judged, job.board.state.validation_loss
+    values: dict[str, Any] = {"step": trainer.step, "steps": trainer.state.max_steps, "result": result}
+    if judged.best is not None:
+        values |= {"best": f"{judged.best:.3f}", "best_step": judged.best_step}
+    if not trainer.is_complete:
+        return message("run.stopped" if best_step is None else "run.stopped_best", **values)
+    if trainer.step < trainer.state.max_steps:
+        values |= {"failures": judged.failures}
+        return message("run.ended_early" if best_step is None else "run.ended_early_best", **values)
+    if judged.best is None or not curve.shown:
+        return message("run.finished", **values)
+    values |= {"before": f"{curve.shown[0][1]:.3f}"}
+    return message("run.finished_validated" if best_step is None else "run.finished_best", **values)

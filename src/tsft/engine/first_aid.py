@@ -1,0 +1,92 @@
+"""What would let a failed run go through: the settings at fault, and the smallest change of them.
+
+For memory the order is that in which a change costs least. Whether a config fits before it is started is `remedy.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tsft.config.optimizers import OPTIMIZERS
+from tsft.config.run_config import RunConfig
+from tsft.config.schema import value_of
+from tsft.engine.device import has_fast_bf16
+from tsft.errors import Message, message
+
+Value = str | int | float | bool | tuple[str, ...]
+# The optional packages that belong to one choice of one setting, and the choice that does without them.
+_PACKAGES: Mapping[str, tuple[str, Value]] = {
+    "flash_attn": ("model.attention", "sdpa"),
+    "liger_kernel": ("model.liger", False),
+    "modelscope": ("model.hub", "huggingface"),
+}
+_SHORTEST_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """advice: what to do, in words. settings: those at fault by dotted name. change: what a new start would set."""
+
+    advice: Message
+    settings: tuple[str, ...] = ()
+    change: tuple[tuple[str, Value], ...] = ()
+
+
+def for_memory(config: RunConfig, phase: str = "") -> Proposal:
+    """The change that lowers the peak and costs least. phase: what the run was at, one of PHASES."""
+    schedule = config.schedule
+    if phase == "evaluating" and schedule.eval_batch_size > 1:
+        size = schedule.eval_batch_size // 2
+        return _proposed(message("failure.memory_eval_batch", batch=size), {"schedule.eval_batch_size": size})
+    if schedule.batch_size > 1:
+        size = max(1, schedule.batch_size // 2)
+        steps = schedule.gradient_accumulation * schedule.batch_size // size
+        changed = {"schedule.batch_size": size, "schedule.gradient_accumulation": steps}
+        return _proposed(message("failure.memory_batch", batch=size, accumulation=steps), changed)
+    if not schedule.gradient_checkpointing:
+        return _proposed(message("failure.memory_checkpointing"), {"schedule.gradient_checkpointing": True})
+    if config.data.cutoff_length > _SHORTEST_TOKENS:
+        cutoff = max(_SHORTEST_TOKENS, config.data.cutoff_length // 2)
+        return _proposed(message("failure.memory_cutoff", cutoff=cutoff), {"data.cutoff_length": cutoff})
+    if config.tuning.method == "full":
+        return _proposed(message("failure.memory_lora"), {"tuning.method": "lora"})
+    return Proposal(message("failure.memory_model"), ("model.name",))
+
+
+def for_batch(config: RunConfig, extreme: tuple[str, ...]) -> Proposal:
+    """After a loss that is not finite. extreme: the rows of the batch with values far beyond their own range."""
+    if extreme:
+        left_out = (*config.data.leave_out, *(row for row in extreme if row not in config.data.leave_out))
+        told = message("failure.not_finite_rows", rows=", ".join(extreme))
+        return Proposal(told, ("data.leave_out", "data.datasets"), (("data.leave_out", left_out),))
+    if config.model.precision == "fp16":
+        precision = "bf16" if has_fast_bf16() else "fp32"
+        told = message("failure.not_finite_precision", precision=precision)
+        return Proposal(told, ("model.precision", "optim.learning_rate"), (("model.precision", precision),))
+    rate = float(f"{config.optim.learning_rate / 10:.2g}")
+    changed: dict[str, Value] = {"optim.learning_rate": rate}
+    if config.encoder.learning_rate:
+        changed["encoder.learning_rate"] = float(f"{config.encoder.learning_rate / 10:.2g}")
+    return _proposed(message("failure.not_finite_rate", rate=f"{rate:g}"), changed)
+
+
+def for_disk(config: RunConfig) -> Proposal:
+    """Fewer checkpoints at a time; there is nothing to change where one is kept already."""
+    change = (("output.save_limit", 1),) if config.output.save_limit > 1 else ()
+    return Proposal(message("failure.disk_advice"), ("output.save_limit", "output.save_minutes"), change)
+
+
+def for_package(config: RunConfig, name: str) -> Proposal:
+    """Install it, or do without the choice that needs it."""
+    module = name.split(".")[0]
+    advice = message("failure.package_advice", name=name)
+    facts = OPTIMIZERS.get(config.optim.optimizer)
+    if facts is not None and module in {package.module for package in facts.packages}:
+        return Proposal(advice, ("optim.optimizer",), (("optim.optimizer", "adamw_torch"),))
+    key, value = _PACKAGES.get(module, ("", ""))
+    if key and value_of(config, key) != value:
+        return Proposal(advice, (key,), ((key, value),))
+    return Proposal(advice)
+
+
+def _proposed(advice: Message, changed: Mapping[str, Value]) -> Proposal:
+    return Proposal(advice, tuple(changed), tuple(changed.items()))

@@ -1,0 +1,143 @@
+"""Answers the Runs tab from the record and the run folders; keeps the states of runs that were looked at."""
+
+import dataclasses
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+from tsft.errors import UserError
+from tsft.run.board import Follower, read_events
+from tsft.run.events import Event
+from tsft.run.state import RunState
+from tsft.store import runs
+from tsft.store.record import Record
+from tsft.store.runs import RunInfo
+from tsft.store.shown_rows import ShownRow, read_rows
+from tsft.store.workspace import Workspace
+from tsft.ui.run_rows import CheckpointRow, Lineage, RunActions, RunPage, RunQuery, RunRow, RunTold
+
+# States that are kept, some 0.5 MB each at most: reading 100,000 steps anew takes seconds, what was added since none.
+STATES = 16
+# A chain of parents that is longer than this is cut: a page has no use for more.
+GENERATIONS = 20
+
+
+class RunSource:
+    """The runs of one workspace as the page wants them. Any thread may ask."""
+
+    def __init__(self, workspace: Workspace, record: Record) -> None:
+        self._workspace = workspace
+        self._record = record
+        self._states: OrderedDict[str, Follower] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def actions(self) -> RunActions:
+        """Everything the tab may do, as the page is given it."""
+        record = self._record
+        return RunActions(
+            find=self.find,
+            told=self.told,
+            annotate=lambda run_id, notes, tags: record.annotate(run_id, notes=notes, tags=tags),
+            rename=record.rename,
+            delete=self.delete,
+            measure=lambda run_id: runs.folder_bytes(record.get(run_id).folder.path),
+            events=self.events,
+        )
+
+    def find(self, query: RunQuery) -> RunPage:
+        """The page of runs as they are now."""
+        record = self._record
+        record.sweep()
+        found = record.list_runs(
+            query.search, query.count, status=query.status, tag=query.tag, sort=query.sort, offset=query.first
+        )
+        total = record.count_runs(query.search, status=query.status, tag=query.tag)
+        return RunPage([row_of(each) for each in found], total, record.tags())
+
+    def state(self, run_id: str) -> RunState:
+        """What the run's events add up to; only lines that are new since the last look are read."""
+        path = runs.run_folder(self._workspace, run_id).events
+        with self._lock:
+            follower = self._states.pop(run_id, None) or Follower(path)
+            self._states[run_id] = follower
+            while len(self._states) > STATES:
+                self._states.popitem(last=False)
+        return follower.read()[1]
+
+    def shown_rows(self, run_id: str, kind: str) -> Sequence[ShownRow]:
+        """The rows a run keeps to be shown: kind "probes", or "failed" for those at fault."""
+        folder = runs.run_folder(self._workspace, run_id)
+        return read_rows(folder.probes if kind == "probes" else folder.failed_rows)
+
+    def events(self, run_id: str) -> Iterator[Event]:
+        return read_events(runs.run_folder(self._workspace, run_id).events)
+
+    def told(self, run_id: str) -> RunTold:
+        """All of one run. Where its process is gone its events end in the middle; the record knows it was cut off."""
+        run = self._record.get(run_id)
+        # The name may have been changed since the run said it; one that never began has said nothing.
+        state = dataclasses.replace(self.state(run_id), run_id=run.id, name=run.name)
+        if run.status == "interrupted" and state.is_active:
+            state = dataclasses.replace(state, status="interrupted", phase="ended", ended_at=state.updated_at)
+        config = runs.run_config(run.folder)
+        return RunTold(row_of(run), state, config, self.checkpoints(run_id), self._lineage(run))
+
+    def checkpoints(self, run_id: str) -> Sequence[CheckpointRow]:
+        found = runs.usable_checkpoints(runs.run_folder(self._workspace, run_id))
+        return [CheckpointRow(each.step, each.loss, each.size_bytes, str(each.path)) for each in found]
+
+    def _lineage(self, run: RunInfo) -> Lineage:
+        """A parent that was deleted stands as a row without a status."""
+        run_id = run.id
+        ancestors: list[RunRow] = []
+        known, parent = {run_id}, run.parent
+        while parent and parent not in known and len(ancestors) < GENERATIONS:
+            known.add(parent)
+            ancestor = self._found(parent)
+            ancestors.append(row_of(ancestor) if ancestor else RunRow(parent, parent, ""))
+            parent = ancestor.parent if ancestor else ""
+        children = [row_of(each) for each in self._record.children(run_id)]
+        sweep = self._record.list_runs(sweep=run.sweep, sort="created") if run.sweep else []
+        return Lineage(ancestors[::-1], children, [row_of(each) for each in sweep])
+
+    def delete(self, run_id: str) -> None:
+        self._record.delete(run_id)
+        with self._lock:
+            self._states.pop(run_id, None)
+
+    def _found(self, run_id: str) -> RunInfo | None:
+        try:
+            return self._record.get(run_id)
+        except UserError:
+            return None
+
+
+def row_of(run: RunInfo) -> RunRow:
+    """A run of the record as the page lists it."""
+    return RunRow(
+        id=run.id,
+        name=run.name,
+        status=run.status,
+        model=run.model,
+        datasets=tuple(run.datasets),
+        method=run.method,
+        step=run.step,
+        steps=run.steps,
+        loss=run.loss,
+        best_validation_loss=run.best_validation_loss,
+        started_at=run.started_at or run.created_at,
+        size_bytes=run.size_bytes or runs.folder_bytes(run.folder.path),
+        result=str(run.folder.path / run.result) if run.result else "",
+        folder=str(run.folder.path),
+        ended_at=run.ended_at,
+        score=run.score,
+        notes=run.notes,
+        tags=tuple(run.tags),
+        parent=run.parent,
+        parent_step=run.parent_step,
+        origin=run.origin,
+        sweep=run.sweep,
+        by=run.by,
+        versions=run.versions,
+        data=run.data,
+    )

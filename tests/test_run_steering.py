@@ -1,0 +1,63 @@
+"""`tsft runs pause` and its like reach the run in progress of whichever process, and ask before anything is lost."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engine_runs import small
+from tsft.cli import FAILED, FINISHED, main
+from tsft.run.events import COMMANDS
+from tsft.store.commands import CommandReader
+from tsft.store.record import Record
+from tsft.store.runs import RunInfo
+from tsft.store.workspace import open_workspace
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> RunInfo:
+    """A run that this process claims to be at work on."""
+    record = Record(open_workspace(tmp_path))
+    run = record.create_run(small(output__name="long one"))
+    record.claim(run.id)
+    return run
+
+
+def asked(run: RunInfo) -> list[str]:
+    return [each.command for each in CommandReader(run.folder).read()]
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "discard"])
+def test_a_command_reaches_the_run_in_progress(
+    running: RunInfo, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["runs", command.replace("_", "-"), "--workspace", str(tmp_path), "--lang", "en"]
+    assert main(words) == FINISHED
+    assert asked(running) == [command]
+    assert "long one" in capsys.readouterr().out
+
+
+def test_discarding_asks_first(running: RunInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["runs", "discard", "--workspace", str(tmp_path), "--lang", "en"]
+    with (tmp_path / "answers").open("w+") as answers:
+        answers.write("n\ny\n")
+        answers.seek(0)
+        monkeypatch.setattr(sys, "stdin", answers)
+        assert main(words) == FAILED and asked(running) == []
+        assert main(words) == FINISHED and asked(running) == ["discard"]
+
+
+def test_discarding_with_yes_asks_nothing(running: RunInfo, tmp_path: Path) -> None:
+    assert main(["runs", "discard", "--yes", "--workspace", str(tmp_path)]) == FINISHED
+    assert asked(running) == ["discard"]
+
+
+def test_what_cannot_be_done_is_said_and_not_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = Record(open_workspace(tmp_path))
+    assert main(["runs", "pause", "--workspace", str(tmp_path), "--lang", "en"]) == FAILED
+    assert "No run is in progress" in capsys.readouterr().out
+
+    run = record.create_run(small(data__validation="none"))
+    record.claim(run.id)
+    assert main(["runs", "evaluate", "--workspace", str(tmp_path), "--lang", "en"]) != FINISHED
+    assert asked(run) == []
