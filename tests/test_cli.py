@@ -264,10 +264,26 @@ def test_the_packages_of_the_project_are_examined() -> None:
     assert "pytest" not in names
 
 
-def test_a_password_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        webui(["--auth", "secret"])
-    assert caught.value.code == 2
+def test_a_password_on_the_command_line_is_refused_with_the_way_that_is_safe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert webui(["--auth", "anna:secret-password", "--workspace", str(tmp_path)]) == BAD_SETTINGS
+    told = capsys.readouterr().err
+    assert "TSFT_AUTH" in told
+    assert "secret-password" not in told
+
+
+def test_the_settings_of_the_app_are_shown_with_what_they_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_workspace(tmp_path)
+    (tmp_path / "settings.json").write_text(
+        json.dumps({"limits": {"upload_mb": 7}, "notify": {"webhook_url": "https://hooks.example/secret"}}), "utf-8"
+    )
+    assert main(["settings", "--workspace", str(tmp_path)]) == FINISHED
+    told = capsys.readouterr().out
+    assert "limits.upload_mb = 7 *" in told
+    assert "secret" not in told
 
 
 # -- following a run ---------------------------------------------------------------------------------------------------

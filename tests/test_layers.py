@@ -22,15 +22,16 @@ LAYERS = (
         "run_commands",
         "training_commands",
         "endings",
+        "settings_command",
     ),
     ("app",),
-    ("ui", "engine"),
+    ("ui", "engine", "api", "notify"),
     ("store", "data", "model", "evaluate"),
     ("run",),
     ("config",),
     ("base",),
 )
-BASE = ("errors", "i18n", "resources", "log", "__init__")
+BASE = ("errors", "i18n", "resources", "log", "access", "__init__")
 # Modules of the command line help each other; so do those of the base.
 FRIENDLY_ROWS = (0, len(LAYERS) - 1)
 STANDARD_LIBRARY_ONLY = ("run", "config", "base")
@@ -41,6 +42,8 @@ HOMES = {
     "accelerate": ("model", "engine"),
     "safetensors": ("model", "engine"),
     "gradio": ("ui", "app"),
+    "fastapi": ("api",),
+    "pydantic": ("api",),
     "matplotlib": ("ui",),
     "sqlalchemy": ("store",),
     "yaml": ("store",),

@@ -8,9 +8,18 @@ import gradio as gr
 import httpx
 import pytest
 
+from tsft.access import FREE_TRIES, LONGEST_PAUSE_SECONDS, Accounts, Door
 from tsft.errors import UserError
 from tsft.ui.guard import LOOPBACK, Guard
-from tsft.ui.launch import Address, first_free_port, is_free, launch, spare_own_address_from_proxies
+from tsft.ui.launch import (
+    MOST_WAITING,
+    Address,
+    first_free_port,
+    is_free,
+    launch,
+    login_at,
+    spare_own_address_from_proxies,
+)
 
 
 def answer(headers: dict[str, str], method: str = "GET", allows_addresses: bool = False) -> str:
@@ -26,7 +35,7 @@ def answer(headers: dict[str, str], method: str = "GET", allows_addresses: bool 
     async def receive() -> None: ...
 
     scope = {"type": "http", "method": method, "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
-    guard = Guard(app, {*LOOPBACK, "my.gradio.live"}, allows_addresses)
+    guard = Guard(app, {*LOOPBACK, "my.gradio.live"}, allows_addresses, lambda: ("Proxy.Example",))
     asyncio.run(guard(scope, receive, send))
     return str(heard[0])
 
@@ -47,20 +56,84 @@ def answer(headers: dict[str, str], method: str = "GET", allows_addresses: bool 
         ({"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:7860"}, "POST", False, "app"),
         ({"host": "127.0.0.1:7860", "sec-fetch-site": "cross-site"}, "POST", False, "403"),
         ({"host": "127.0.0.1:7860", "sec-fetch-site": "cross-site"}, "GET", False, "app"),
+        ({"host": "127.0.0.1:7860", "origin": "http://evil.example"}, "GET", False, "403"),
+        ({"host": "192.168.1.5:7860", "origin": "http://evil.example"}, "GET", True, "403"),
+        ({"host": "127.0.0.1:7860", "origin": "null"}, "POST", False, "403"),
+        ({"host": "127.0.0.1:7860", "origin": "http://evil.example"}, "OPTIONS", False, "403"),
+        ({"host": "[half"}, "GET", False, "403"),
+        ({"host": "proxy.example"}, "GET", False, "app"),
     ],
 )
 def test_foreign_names_and_pages_are_kept_out(headers: dict, method: str, allows: bool, wanted: str) -> None:
     assert answer(headers, method, allows) == wanted
 
 
-def test_a_taken_port_is_passed_over() -> None:
-    free = first_free_port("127.0.0.1")
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"host": "127.0.0.1:7860", "origin": "http://evil.example"}, "websocket.close"),
+        ({"host": "evil.example"}, "websocket.close"),
+        ({"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:7860"}, "app"),
+        ({"host": "127.0.0.1:7860", "sec-fetch-site": "cross-site"}, "websocket.close"),
+    ],
+)
+def test_a_foreign_page_opens_no_websocket(headers: dict[str, str], wanted: str) -> None:
+    heard: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        heard.append("app")
+
+    async def send(part: Any) -> None:
+        heard.append(part["type"])
+
+    async def receive() -> None: ...
+
+    scope = {"type": "websocket", "headers": [(k.encode(), v.encode()) for k, v in headers.items()]}
+    asyncio.run(Guard(app, set(LOOPBACK))(scope, receive, send))
+    assert heard == [wanted]
+
+
+def test_a_login_waits_out_the_pause_and_never_longer_than_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = [100.0], []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr("tsft.ui.launch.asyncio.sleep", sleep)
+    login = login_at(Door(Accounts({"anna": "right-password"}), lambda: now[0]))
+    tries = [asyncio.run(login("anna", "wrong")) for _ in range(12)]
+    assert tries == [False] * 12
+    assert slept[:3] == [0.5, 1.0, 2.0]
+    assert max(slept) == LONGEST_PAUSE_SECONDS
+    assert asyncio.run(login("anna", "right-password"))
+
+
+def test_a_flood_of_logins_is_told_no_at_once() -> None:
+    door = Door(Accounts({"anna": "right-password"}), lambda: 0.0)
+    for _ in range(FREE_TRIES + 1):
+        door.knock("anna", "wrong", "")
+    login = login_at(door)
+
+    async def flood() -> list[bool]:
+        waiting = [asyncio.create_task(login("anna", "wrong")) for _ in range(MOST_WAITING)]
+        await asyncio.sleep(0)
+        late = await asyncio.wait_for(login("anna", "wrong"), 1.0)
+        for each in waiting:
+            each.cancel()
+        return [late]
+
+    assert asyncio.run(flood()) == [False]
+
+
+def test_a_taken_port_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", free))
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert not is_free("127.0.0.1", free)
-        assert first_free_port("127.0.0.1") > free
+        port = taken.getsockname()[1]
+        monkeypatch.setattr("tsft.ui.launch.DEFAULT_PORT", port)
+        assert not is_free("127.0.0.1", port)
+        assert first_free_port("127.0.0.1") > port
 
 
 def test_a_port_that_is_taken_between_looking_and_listening_gives_way_to_the_next(

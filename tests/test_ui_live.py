@@ -14,7 +14,16 @@ from tsft.run.board import Board
 from tsft.run.events import Progressed, RunStarted
 from tsft.run.ports import Fetch
 from tsft.ui.context import DatasetChoice, PageContext, RunRow
-from tsft.ui.live import FETCHED_SECONDS, IDLE_SECONDS, RUNNING_SECONDS, SHARED_SECONDS, Live
+from tsft.ui.live import (
+    FETCHED_SECONDS,
+    IDLE_SECONDS,
+    LONGEST_SECONDS,
+    PAGE_SECONDS,
+    RUNNING_SECONDS,
+    SHARED_SECONDS,
+    TICKS_PER_SECOND,
+    Live,
+)
 from tsft.ui.page import Page
 from tsft.ui.presets import controls_of
 from tsft.ui.top_bar import offered
@@ -95,6 +104,16 @@ def test_pages_ask_less_often_when_they_are_many_or_nothing_runs() -> None:
 
 def values_of(page: Page, config: RunConfig) -> list[Any]:
     return [update["value"] for update in page.parts.form.updates(config)]
+
+
+def test_all_pages_together_ask_so_often_and_none_is_taken_for_closed() -> None:
+    live = Live(PageContext(FakeEngine()), clock=lambda: 0.0)
+    for number in range(40):
+        live.seen(str(number))
+    assert live.interval_seconds(True) == 40 / TICKS_PER_SECOND
+    for number in range(40, 60):
+        live.seen(str(number))
+    assert live.interval_seconds(True) == LONGEST_SECONDS < PAGE_SECONDS
 
 
 def test_start_begins_a_run_with_what_is_in_the_form(page: Page) -> None:

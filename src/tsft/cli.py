@@ -233,6 +233,13 @@ def _presets(options: argparse.Namespace, language: str) -> int:
     return FINISHED
 
 
+def _settings(options: argparse.Namespace, language: str) -> int:
+    from tsft.settings_command import run
+
+    print("\n".join(run(options, language)))
+    return FINISHED
+
+
 def _serve(options: argparse.Namespace, language: str) -> int:
     from tsft.app import serve
     from tsft.log import set_up
@@ -324,4 +331,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "presets export": _presets,
     "models list": _models_list,
     "models get": _models_get,
+    "settings": _settings,
 }

@@ -52,6 +52,7 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
     _command(presets, "import", "presets import", language, shared).add_argument("file", metavar="FILE")
     _command(presets, "export", "presets export", language, shared).add_argument("preset", metavar="NAME")
 
+    _command(commands, "settings", "settings", language, shared)
     data = _command(_group(commands, "data", language), "check", "data check", language, shared)
     data.add_argument("datasets", nargs="+", metavar="PATH_OR_NAME", help=translate(language, "cli.help.datasets"))
     data.add_argument("--rows", type=int, default=SHOWN_ROWS, metavar="N", help=translate(language, "cli.help.rows"))
@@ -76,9 +77,7 @@ def webui_parser(language: str) -> argparse.ArgumentParser:
     for flag in ("share", "no-auth", "check"):
         text = translate(language, f"cli.help.{flag.replace('-', '_')}")
         parser.add_argument(f"--{flag}", action="store_true", help=text)
-    parser.add_argument(
-        "--auth", type=_name_and_password, metavar="NAME:PASSWORD", help=translate(language, "cli.help.auth")
-    )
+    parser.add_argument("--auth", default="", metavar="FILE", help=translate(language, "cli.help.auth"))
     return parser
 
 
@@ -237,13 +236,6 @@ def _positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError("> 0")
     return number
-
-
-def _name_and_password(text: str) -> tuple[str, str]:
-    name, colon, password = text.partition(":")
-    if not (name and colon and password):
-        raise argparse.ArgumentTypeError("NAME:PASSWORD")
-    return name, password
 
 
 def _is_boolean(text: str) -> bool:

@@ -12,9 +12,11 @@ from pathlib import Path
 LOGGERS = ("tsft", "transformers", "peft", "accelerate", "datasets")
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 BLOT = "[secret]"
+SHORTEST_SECRET = 8
 
 _SHAPES = re.compile(r"\bhf_[A-Za-z0-9]{10,}\b|(?<=Bearer )[\w.~+/=-]{8,}|(?<=token=)[^\s&\"']{8,}")
 _SECRET_NAME = re.compile(r"(TOKEN|API_KEY|SECRET|PASSWORD)$")
+_HIDDEN: set[str] = set()
 
 
 def set_up(level: int = logging.INFO) -> None:
@@ -52,11 +54,19 @@ def run_log(path: Path) -> Iterator[None]:
         handler.close()
 
 
+def hide(secret: str) -> None:
+    """Blot a password or a webhook's address out of every line from now on; too short ones would blot words."""
+    if len(secret) >= SHORTEST_SECRET:
+        _HIDDEN.add(secret)
+
+
 def without_secrets(text: str) -> str:
     """`text` with everything that looks like a token, and every secret of the environment, blotted out."""
     text = _SHAPES.sub(BLOT, text)
+    for secret in tuple(_HIDDEN):
+        text = text.replace(secret, BLOT)
     for name, value in os.environ.items():
-        if _SECRET_NAME.search(name) and len(value) >= 8:
+        if _SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET:
             text = text.replace(value, BLOT)
     return text
 

@@ -11,6 +11,7 @@ from tests.browser.test_main_job import load_preset, save_preset, serving, visit
 from tests.browser.test_page import STATUS, STEP
 from tests.engine_runs import losses
 from tests.fakes import FakeEngine, plain_script
+from tsft.access import Accounts, Door
 from tsft.config.catalog import BUILTIN
 from tsft.config.metrics import METRICS
 from tsft.config.run_config import DataSettings, ModelSettings, OutputSettings, RunConfig
@@ -21,7 +22,7 @@ from tsft.store.record import Record
 from tsft.store.runs import RunInfo, usable_checkpoints
 from tsft.store.workspace import Workspace
 from tsft.ui.context import DatasetChoice, PageContext
-from tsft.ui.launch import Address, launch
+from tsft.ui.launch import Address, Entry, launch
 from tsft.ui.page import build_page
 
 __all__ = ["workspace"]
@@ -190,7 +191,7 @@ def guarded() -> Iterator[tuple[FakeEngine, str]]:
         model=ModelSettings(name=BUILTIN), data=DataSettings(datasets=("demo",)), output=OutputSettings(name="of ada")
     )
     context = PageContext(engine, datasets=lambda folder: [DatasetChoice("demo", 120)], load_preset=lambda name: first)
-    launched = launch(build_page(context), Address(auth=next(iter(PEOPLE.items()))))
+    launched = launch(build_page(context), Address(), Entry(door=Door(Accounts(PEOPLE))))
     yield engine, launched.url
     engine.stop()
     engine.join()

@@ -49,6 +49,7 @@ class RunQueue:
     def add(self, configs: Sequence[RunConfig], by: str, sweep: str, parent: str) -> list[str]:
         """See `EnginePort.enqueue`."""
         self._refuse_wrong(configs)
+        self._record.queue.refuse_if_full(len(configs))
         if sweep:
             sweep = f"{time.strftime('%Y%m%d-%H%M%S')} {sweep}"  # the same settings may be gone through twice
         origin = "cloned" if parent else ""
@@ -62,6 +63,7 @@ class RunQueue:
         """See `EnginePort.enqueue_resume`."""
         plan = onward(self._record.find(run_id), checkpoint_step, epochs)
         self._refuse_wrong([plan.config])
+        self._record.queue.refuse_if_full()
         run = plan.run if plan.is_same else make_child(self._record, plan, by)[0]
         self._record.queue.add(run.id, by, plan.checkpoint.step)
         self._wake.set()

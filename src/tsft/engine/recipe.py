@@ -36,6 +36,7 @@ from tsft.errors import Message, message
 from tsft.model.loading import Loaded, load
 from tsft.run.events import DataRead, DataUsed, Planned
 from tsft.run.ports import Stopped
+from tsft.store.app_settings import thread_limit
 
 
 def train(job: Job) -> None:
@@ -43,7 +44,7 @@ def train(job: Job) -> None:
     # Bars on stderr are nobody's: progress goes to the board.
     transformers_logging.disable_progress_bar()
     job.board.listen(Watchdog(job.board).hear)
-    threads = use_threads(job.config.schedule.threads)
+    threads = use_threads(thread_limit(job.workspace, job.config.schedule.threads))
     loaded, precision = _load_model(job)
     data = _read_data(job, loaded)
     model = _tuned(job, loaded)
@@ -57,7 +58,7 @@ def train(job: Job) -> None:
 def rehearse(job: Job) -> list[float]:
     """A few steps at the longest batch through the parts of `train`; nothing is kept. Returns the seconds of each."""
     transformers_logging.disable_progress_bar()
-    use_threads(job.config.schedule.threads)
+    use_threads(thread_limit(job.workspace, job.config.schedule.threads))
     loaded, precision = _load_model(job)
     data = longest_only(_read_data(job, loaded), job.config)
     trainer = _make_trainer(job, _tuned(job, loaded), loaded, data, precision)

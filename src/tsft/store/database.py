@@ -25,6 +25,8 @@ from sqlalchemy import (
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
+# What any work with the file may raise, for those who only want to know whether it answers.
+DatabaseFault = exc.SQLAlchemyError
 
 # Grows with each change of the table; a file of another version is made anew from the run folders.
 VERSION = 2

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from tsft.errors import UserError, message
+from tsft.store.app_settings import SettingsFile
 from tsft.store.atomic import write_json
 from tsft.store.database import Database, runs_table
 from tsft.store.rows import row_of_folder
@@ -26,6 +27,13 @@ class WaitingRuns:
     def __init__(self, workspace: Workspace, database: Database) -> None:
         self._workspace = workspace
         self._database = database
+        self._settings = SettingsFile(workspace)
+
+    def refuse_if_full(self, more: int = 1) -> None:
+        """Raise UserError when so many more runs would be more than may wait."""
+        waiting, limit = len(self.ids()), self._settings.current().limits.queue_length
+        if waiting + more > limit:
+            raise UserError(message("queue.full", waiting=waiting, more=more, limit=limit))
 
     def ids(self) -> list[str]:
         """Which runs wait, the next one first."""

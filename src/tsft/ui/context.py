@@ -98,6 +98,9 @@ class PageContext:
     preview: (dataset, own folder, first row, count).
     log_tail: the last lines of a run's log. debug_bundle: file name and bytes of a run's.
     record_notes: what the record of runs has to say of itself, a broken file that was set aside.
+    default_language: for visitors who have chosen none, "" to ask their browser. with_defaults: the first settings of a
+    visitor with the workspace's own in them. plateau_evaluations: after how many without a better one people are told.
+    app_notes: what is wrong with the settings of the app.
     """
 
     engine: EnginePort
@@ -117,3 +120,7 @@ class PageContext:
     debug_bundle: Callable[[str], tuple[str, bytes]] = lambda run_id: ("", b"")
     record_notes: Callable[[], Sequence[Message]] = _nothing
     first_preset: str = "first_run"
+    default_language: Callable[[], str] = lambda: ""
+    with_defaults: Callable[[RunConfig], RunConfig] = lambda config: config
+    plateau_evaluations: Callable[[], int] = lambda: 3
+    app_notes: Callable[[], Sequence[Message]] = _nothing

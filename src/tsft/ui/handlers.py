@@ -257,10 +257,11 @@ class Handlers:
 
     def _first_config(self) -> RunConfig:
         try:
-            return self._context.load_preset(self._context.first_preset)
+            config = self._context.load_preset(self._context.first_preset)
         except UserError as error:
             logger.warning("opened the page without the preset %s: %s", self._context.first_preset, error)
-            return RunConfig()
+            config = RunConfig()
+        return self._context.with_defaults(config)
 
 
 def words_feed_html(language: str) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tsft.i18n import say
 from tsft.run.ports import Fetch, QueueEntry
 from tsft.run.state import RunState
 from tsft.ui import monitor
 from tsft.ui.charts import chart_payload
 from tsft.ui.command_bar import shown_buttons
 from tsft.ui.context import PageContext
+from tsft.ui.notices import notice_mark
 from tsft.ui.probes_box import gauges_html, probes_html
 from tsft.ui.queue_box import waiting_html
 
@@ -21,6 +23,8 @@ RUNNING_SECONDS, SHARED_SECONDS, IDLE_SECONDS = 1.0, 2.0, 3.0
 # Between the click on Start and the first step a page is watched most closely, and nothing is trained yet.
 PREPARING_SECONDS = 0.5
 MANY_PAGES = 3
+# A tick with its request costs 14 ms: fifty pages every two seconds would take a third of a core from the training.
+TICKS_PER_SECOND, LONGEST_SECONDS = 10.0, 5.0
 # How long it is said that a model has arrived.
 FETCHED_SECONDS = 60.0
 # A page that has not asked for so long is closed or hidden.
@@ -74,13 +78,14 @@ class Live:
         key = (state.run_id, revision, state.updated_at, language)
         return View(
             panel=self._made("panel", key, lambda: monitor.panel(state, language)),
-            announcement=monitor.announcement(state, language),
+            announcement=monitor.announcement(state, language)
+            + notice_mark(state, language, self._context.plateau_evaluations()),
             chart=self._made("chart", key, lambda: chart_payload(state, language)),
             log=self._made("log", _log_key(state, language), lambda: monitor.log(state.notes, language)),
             result=self._made("result", key, lambda: self._result(state, language)),
             probes=self._made("probes", _probes_key(state, language), lambda: self._probes(state, language)),
             gauges=gauges_html(self._context.engine.gauges(), language),
-            fetches=self._fetches(self._context.engine.fetches(), language),
+            fetches=self._fetches(self._context.engine.fetches(), language) + self._app_notes(language),
             queue=self._queue(language),
             commands=shown_buttons(state),
             is_active=state.is_active,
@@ -110,7 +115,7 @@ class Live:
         with self._lock:
             looking = sum(now - at < PAGE_SECONDS for at in self._pages.values())
         if looking >= MANY_PAGES:
-            return SHARED_SECONDS
+            return min(LONGEST_SECONDS, max(SHARED_SECONDS, looking / TICKS_PER_SECOND))
         return PREPARING_SECONDS if is_preparing else RUNNING_SECONDS
 
     def queue_changed(self) -> None:
@@ -145,6 +150,9 @@ class Live:
                 self._waiting = (now, engine.queue(), engine.is_queue_held())
             _, entries, is_held = self._waiting
         return waiting_html(entries, is_held, language)
+
+    def _app_notes(self, language: str) -> str:
+        return "".join(monitor.said(say(language, each), is_bad=True) for each in self._context.app_notes())
 
     def _made(self, part: str, key: tuple[Any, ...], make: Callable[[], str]) -> str:
         """The kept text of a part, or a new one. Made under the lock: five pages asking at once make it once."""

@@ -10,6 +10,7 @@ from tsft.i18n import say_all, translate
 from tsft.ui.command_bar import wire_command_bar
 from tsft.ui.context import PageContext
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
+from tsft.ui.endpoints import place_endpoints
 from tsft.ui.events import BESIDE, PRIVATE
 from tsft.ui.failure_desk import START_AGAIN, changed_config, wire_bundle
 from tsft.ui.folds import SIMPLE
@@ -48,6 +49,7 @@ class Page:
         with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as blocks:
             self.parts = _place(context)
             _add_choices(self.parts)
+            place_endpoints(context)  # first, or a handler of the page takes the name "stop"
             self.handlers = Handlers(self.parts)
             self._wire_load(blocks)
             self._wire_run()
@@ -66,7 +68,8 @@ class Page:
 
         def load(remembered: Any, mode: str, loaded: str, request: gr.Request) -> list[Any]:
             page = str(request.session_hash)
-            updates = self.handlers.load(language_of(request), remembered, page, mode or SIMPLE, loaded)
+            language = language_of(request, self.context.default_language())
+            updates = self.handlers.load(language, remembered, page, mode or SIMPLE, loaded)
             return [updates[each] for each in outputs]
 
         def leave(request: gr.Request) -> None:

@@ -57,7 +57,7 @@ def asset(name: str) -> str:
 
 def head() -> str:
     """What the page's <head> gets: the page's own scripts, nothing from outside."""
-    return "\n".join(f"<script>{asset(name)}</script>" for name in ("page.js", "plot.js", "chart.js"))
+    return "\n".join(f"<script>{asset(name)}</script>" for name in ("page.js", "plot.js", "chart.js", "notices.js"))
 
 
 def style() -> str:

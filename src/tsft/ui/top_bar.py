@@ -11,6 +11,7 @@ from tsft.i18n import FALLBACK, LANGUAGES, translate
 from tsft.run.ports import Fetch
 from tsft.ui.context import PageContext
 from tsft.ui.form import Form
+from tsft.ui.notices import place_notify_button
 from tsft.ui.readings import plain
 from tsft.ui.words import Words
 
@@ -31,6 +32,7 @@ def place_top_bar(form: Form, words: Words) -> TopBar:
         brand = gr.HTML(elem_id="brand", apply_default_css=False)
         words.add_made(brand, lambda chosen: {"value": _brand(chosen)})
         fetches = gr.HTML(elem_id="fetches", apply_default_css=False)
+        place_notify_button(words)
         fetch = gr.Button(size="sm", elem_id="fetch", visible="hidden", scale=0)
         language = gr.Dropdown(
             choices=[(name, code) for code, name in LANGUAGES.items()],

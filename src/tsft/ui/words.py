@@ -46,11 +46,13 @@ class Words:
         return [gr.update(**properties) for properties in self.properties(language).values()]
 
 
-def language_of(request: gr.Request | None) -> str:
-    """The browser's own choice (`?lang=`, then the cookie), else what it says it reads, else English."""
+def language_of(request: gr.Request | None, default: str = "") -> str:
+    """The browser's own choice (`?lang=`, the cookie), else `default`, else what it says it reads, else English."""
     if request is None:
-        return FALLBACK
+        return default or FALLBACK
     for chosen in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
         if chosen in LANGUAGES:
             return str(chosen)
+    if default:
+        return default
     return best_language(request.headers.get("accept-language", ""))

@@ -1,0 +1,1 @@
+"""REST under /api/: the same engine and record as the page, for programs. FastAPI is imported here alone."""

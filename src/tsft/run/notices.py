@@ -1,0 +1,43 @@
+"""What of a run is worth telling somebody who does not look: its end, and a validation loss that stopped falling."""
+
+from dataclasses import dataclass
+
+from tsft.errors import Message, message
+from tsft.run.state import RunState
+
+PLATEAU = "plateau"
+ENDS = ("finished", "stopped", "failed", "interrupted")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One piece of news. key: the same for the same piece, so that nobody is told twice."""
+
+    kind: str
+    key: str
+    sentence: Message
+
+
+def notice_of(state: RunState, plateau_evaluations: int) -> Notice | None:
+    """The newest piece of news in the state; None when there is none."""
+    if not state.run_id:
+        return None
+    if state.status in ENDS:
+        return Notice(state.status, f"{state.run_id}:{state.status}:{state.ended_at:.3f}", _end(state))
+    since = evaluations_since_best(state)
+    if not state.is_active or state.best_loss is None or since < plateau_evaluations:
+        return None
+    values = {"name": state.name, "count": since, "step": state.best_step, "loss": f"{state.best_loss:.4f}"}
+    return Notice(PLATEAU, f"{state.run_id}:{PLATEAU}:{state.best_step}", message("notice.plateau", **values))
+
+
+def evaluations_since_best(state: RunState) -> int:
+    """How many evaluations there were after the best one."""
+    if state.best_loss is None:
+        return 0
+    return sum(step > state.best_step for step, _ in state.validation_loss.shown)
+
+
+def _end(state: RunState) -> Message:
+    # Not why it failed: that may name files, and a notice can leave the machine.
+    return message(f"notice.{state.status}", name=state.name, step=state.step, steps=state.steps or state.step)
