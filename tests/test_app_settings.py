@@ -80,6 +80,7 @@ def test_everything_wrong_is_named_at_once_with_the_nearest_name() -> None:
         "defaults": {"language": "fr"},
         "notify": {"occasions": ["finished", "tea"]},
         "other": 1,
+        "about": "mine",
     }
     with pytest.raises(UserError) as caught:
         app_settings_of(tree)
@@ -91,6 +92,7 @@ def test_everything_wrong_is_named_at_once_with_the_nearest_name() -> None:
         "defaults.language": "check.choice",
         "notify.occasions": "check.choice",
         "other": "config.unknown",
+        "about": "config.unknown",
     }
     hints = {each.field: each.message.values.get("hint") for each in caught.value.problems}
     assert hints["limits.uplod_mb"] == "limits.upload_mb"

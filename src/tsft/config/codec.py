@@ -3,7 +3,7 @@
 import difflib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,41 +35,77 @@ def readable_part(tree: Any, base: RunConfig | None = None) -> tuple[RunConfig, 
 
     Only for callers that say the problems before they use the rest. Raises UserError when `tree` is no object.
     """
-    if not isinstance(tree, Mapping):
-        raise UserError(message("config.not_an_object"))
-    flat: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for section, part in tree.items():
-        if section in ("format", "about"):
-            continue
-        if not isinstance(part, Mapping):
-            problems.append(Problem(str(section), message("config.unknown", name=section, hint=_hint(str(section)))))
-            continue
-        flat.update({f"{section}.{name}": value for name, value in part.items()})
-    config, found = _apply(flat, base or RunConfig())
-    return config, problems + found
+    values, problems = read_tree(tree, setting_by_key())
+    return with_values(base or RunConfig(), values), problems
 
 
 def from_flat(flat: Mapping[str, Any], base: RunConfig | None = None) -> RunConfig:
     """The same from dotted names to values, as the form and the command line give them (numbers may be text)."""
-    config, problems = _apply(flat, base or RunConfig())
+    values, problems = read_values(flat, setting_by_key())
     raise_if_any(problems)
-    return config
+    return with_values(base or RunConfig(), values)
 
 
 def read_config(path: Path) -> RunConfig:
     """Read a config or preset file. Raises UserError naming the file when it is absent, unreadable or not JSON."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8-sig"))
+        tree = read_json_file(path)
     except FileNotFoundError:
         raise UserError(message("config.no_file", path=str(path))) from None
+    return from_json(tree)
+
+
+def read_json_file(path: Path) -> Any:
+    """What a JSON file holds. UserError naming it when it is unreadable or no JSON; a missing one is the caller's."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise
     except OSError as error:
         why = error.strerror or str(error)
         raise UserError(message("config.unreadable", path=str(path), why=why)) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         raise UserError(message("config.not_json", path=str(path), line=line, why=str(error))) from None
-    return from_json(tree)
+
+
+def read_tree(
+    tree: Any, known: Mapping[str, Setting], besides: Sequence[str] = ("format", "about")
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Values by dotted name from a tree nested by section, and a problem for everything in it that cannot be read.
+
+    besides: what may stand in the tree and is no section.
+    """
+    if not isinstance(tree, Mapping):
+        raise UserError(message("config.not_an_object"))
+    flat: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for section, part in tree.items():
+        if section in besides:
+            continue
+        if not isinstance(part, Mapping):
+            problems.append(_unknown(str(section), known))
+            continue
+        flat.update({f"{section}.{name}": value for name, value in part.items()})
+    values, found = read_values(flat, known)
+    return values, problems + found
+
+
+def read_values(flat: Mapping[str, Any], known: Mapping[str, Setting]) -> tuple[dict[str, Any], list[Problem]]:
+    """The same from dotted names; `known` are the settings there are."""
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    for key, value in flat.items():
+        if key not in known:
+            problems.append(_unknown(key, known))
+            continue
+        try:
+            values[key] = parse(known[key], value)
+        except (ValueError, TypeError, OverflowError):
+            kind = "list" if known[key].is_list else known[key].kind.__name__
+            wanted = message(f"config.kind.{kind}")
+            problems.append(Problem(key, message("config.wrong_kind", value=str(value), wanted=wanted.to_json())))
+    return values, problems
 
 
 def parse(setting: Setting, value: Any) -> Any:
@@ -86,23 +122,6 @@ def parse(setting: Setting, value: Any) -> Any:
             raise ValueError(value)
         return tuple(_scalar(setting.kind, each) for each in value)
     return _scalar(setting.kind, value)
-
-
-def _apply(flat: Mapping[str, Any], base: RunConfig) -> tuple[RunConfig, list[Problem]]:
-    known = setting_by_key()
-    problems: list[Problem] = []
-    values: dict[str, Any] = {}
-    for key, value in flat.items():
-        if key not in known:
-            problems.append(Problem(key, message("config.unknown", name=key, hint=_hint(key))))
-            continue
-        try:
-            values[key] = parse(known[key], value)
-        except (ValueError, TypeError, OverflowError):
-            kind = "list" if known[key].is_list else known[key].kind.__name__
-            wanted = message(f"config.kind.{kind}")
-            problems.append(Problem(key, message("config.wrong_kind", value=str(value), wanted=wanted.to_json())))
-    return with_values(base, values), problems
 
 
 def _listed(text: str) -> list[Any]:
@@ -148,9 +167,8 @@ def _boolean(value: Any) -> bool:
     raise ValueError(value)
 
 
-def _hint(name: str) -> str:
-    """The nearest known name, or an empty text. A bare setting name finds its section ("learning_rate")."""
-    known = list(setting_by_key())
+def _unknown(name: str, known: Mapping[str, Setting]) -> Problem:
+    """With the nearest known name as a hint; a bare setting name finds its section ("learning_rate")."""
     by_tail = [key for key in known if key.split(".")[1] == name.split(".")[-1]]
     near = by_tail or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return near[0] if near else "—"
+    return Problem(name, message("config.unknown", name=name, hint=near[0] if near else "—"))

@@ -4,10 +4,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from tsft.config.fields import Facts
 from tsft.config.run_config import RunConfig
+
+# A dataclass of sections.
+Tree = TypeVar("Tree")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Setting:
 @cache
 def settings() -> tuple[Setting, ...]:
     """Every setting, in the order of `run_config.py`."""
-    return tuple(_walk())
+    return tuple(settings_of(RunConfig))
 
 
 @cache
@@ -77,18 +80,19 @@ def differing(config: RunConfig, base: RunConfig) -> list[str]:
     return [each.key for each in settings() if value_of(config, each.key) != value_of(base, each.key)]
 
 
-def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
+def with_values(config: Tree, values: Mapping[str, Any]) -> Tree:
     """A copy with some settings replaced by dotted name. The names must exist; the values are not checked here."""
     changed: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
         section, name = key.split(".")
         changed.setdefault(section, {})[name] = value
     sections = {section: dataclasses.replace(getattr(config, section), **fields) for section, fields in changed.items()}
-    return dataclasses.replace(config, **sections)
+    return dataclasses.replace(config, **sections)  # type: ignore[type-var]
 
 
-def _walk() -> Iterator[Setting]:
-    for part in dataclasses.fields(RunConfig):
+def settings_of(root: type) -> Iterator[Setting]:
+    """Every setting of a dataclass of sections, such as RunConfig, in its order."""
+    for part in dataclasses.fields(root):
         section_type = part.default_factory
         hints = get_type_hints(section_type)
         for field in dataclasses.fields(section_type):  # type: ignore[arg-type]

@@ -4,22 +4,19 @@ Read again whenever the file has changed; a broken file leaves the last good set
 Settings of a run are `config.run_config`'s. What is secret may come from the environment instead of the file.
 """
 
-import dataclasses
-import difflib
-import json
 import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from tsft.config.check import check_value
-from tsft.config.codec import parse
+from tsft.config.codec import read_json_file, read_tree
 from tsft.config.fields import section, setting
 from tsft.config.run_config import RunConfig
-from tsft.config.schema import Setting, with_values
+from tsft.config.schema import Setting, settings_of, with_values
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.i18n import LANGUAGES
 from tsft.log import hide
@@ -142,57 +139,24 @@ class SettingsFile:
 def read_app_settings(path: Path) -> AppSettings:
     """The settings in a file; a missing file is all defaults. Raises UserError with everything that is wrong."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8-sig"))
+        tree = read_json_file(path)
     except FileNotFoundError:
         return AppSettings()
-    except OSError as error:
-        raise UserError(message("config.unreadable", path=str(path), why=error.strerror or str(error))) from error
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", 1)
-        raise UserError(message("config.not_json", path=str(path), line=line, why=str(error))) from error
     return app_settings_of(tree)
 
 
 def app_settings_of(tree: Any) -> AppSettings:
     """The settings in a JSON tree `{"limits": {"upload_mb": 500}}`. Raises UserError with everything that is wrong."""
-    if not isinstance(tree, Mapping):
-        raise UserError(message("config.not_an_object"))
     known = {each.key: each for each in app_settings()}
-    values: dict[str, dict[str, Any]] = {}
-    problems: list[Problem] = []
-    for key, value in _flat(tree):
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            problems.append(Problem(key, message("config.unknown", name=key, hint=near[0] if near else "—")))
-            continue
-        try:
-            parsed = parse(known[key], value)
-        except (ValueError, TypeError, OverflowError):
-            kind = "list" if known[key].is_list else known[key].kind.__name__
-            wanted = message(f"config.kind.{kind}").to_json()
-            problems.append(Problem(key, message("config.wrong_kind", value=str(value), wanted=wanted)))
-            continue
-        problems.extend(check_value(known[key], parsed))
-        values.setdefault(known[key].section, {})[known[key].name] = parsed
+    values, problems = read_tree(tree, known, besides=("format",))
+    problems += [problem for key, value in values.items() for problem in check_value(known[key], value)]
     raise_if_any(problems)
-    base = AppSettings()
-    return dataclasses.replace(
-        base, **{name: dataclasses.replace(getattr(base, name), **part) for name, part in values.items()}
-    )
+    return with_values(AppSettings(), values)
 
 
 def app_settings() -> tuple[Setting, ...]:
     """Every setting of the app as a row: section, name, kind, default, bounds and choices."""
-    rows = []
-    for part in dataclasses.fields(AppSettings):
-        kind_of_part = part.default_factory
-        hints = get_type_hints(kind_of_part)
-        for each in dataclasses.fields(kind_of_part):  # type: ignore[arg-type]
-            hint = hints[each.name]
-            is_list = get_origin(hint) is tuple
-            kind = get_args(hint)[0] if is_list else hint
-            rows.append(Setting(part.name, each.name, kind, is_list, each.default, each.metadata["facts"]))
-    return tuple(rows)
+    return tuple(settings_of(AppSettings))
 
 
 def with_defaults(config: RunConfig, defaults: Defaults) -> RunConfig:
@@ -214,15 +178,3 @@ def thread_limit(workspace: Workspace, wanted: int) -> int:
     """How many threads a run may compute with that wants so many (0: as torch chooses)."""
     limit = SettingsFile(workspace).current().limits.threads
     return min(wanted or limit, limit) if limit else wanted
-
-
-def _flat(tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for name, part in tree.items():
-        if name == "format":
-            continue
-        if isinstance(part, Mapping):
-            pairs.extend((f"{name}.{key}", value) for key, value in part.items())
-        else:
-            pairs.append((str(name), part))
-    return pairs
