@@ -1,7 +1,5 @@
 """Answers the buttons of every failure box on the page: start again with the proposed change, and the debug bundle."""
 
-import base64
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +12,7 @@ from tsft.i18n import say_all
 from tsft.run.events import Failed
 from tsft.ui import monitor
 from tsft.ui.context import PageContext
+from tsft.ui.downloads import DOWNLOAD, download
 from tsft.ui.events import PRIVATE
 from tsft.ui.failure_box import changed_values
 
@@ -29,17 +28,6 @@ document.addEventListener('click', (event) => {
 }, { signal: window.tsftFailures.signal });
 """
 START_AGAIN = "() => { document.getElementById('start').click(); }"
-# The browser makes the file itself, so that nothing has to be served.
-DOWNLOAD = """(text) => {
-  if (!text) return;
-  const file = JSON.parse(text);
-  const bytes = Uint8Array.from(atob(file.bytes), (each) => each.charCodeAt(0));
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([bytes], { type: "application/zip" }));
-  link.download = file.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +59,7 @@ def wire_bundle(desk: FailureDesk, context: PageContext, language: Any, said: An
             name, packed = context.debug_bundle(str(event._data.get("run", "")))
         except UserError as error:
             return gr.skip(), monitor.said(say_all(chosen_language, error), is_bad=True)
-        return json.dumps({"name": name, "bytes": base64.b64encode(packed).decode("ascii")}), ""
+        return download(name, "application/zip", packed), ""
 
     packed = desk.desk.like(bundle, [language], [desk.feed, said], **PRIVATE)
     packed.then(None, desk.feed, js=DOWNLOAD, **PRIVATE)

@@ -1,6 +1,5 @@
 """The fold below the preset row: what the chosen preset is for, and rename, delete, import and export of own ones."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,20 +13,10 @@ from tsft.i18n import say, say_all, translate
 from tsft.store.presets import ImportedPreset
 from tsft.ui import monitor
 from tsft.ui.context import PageContext, PresetChoice
+from tsft.ui.downloads import DOWNLOAD, download
 from tsft.ui.events import BESIDE, PRIVATE
 from tsft.ui.presets import PresetRow, preset_words
 from tsft.ui.words import Words
-
-# The browser makes the file itself, so that nothing has to be served.
-DOWNLOAD = """(text) => {
-  if (!text) return;
-  const file = JSON.parse(text);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([file.text], { type: "application/json" }));
-  link.download = file.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}"""
 
 
 @dataclass(frozen=True)
@@ -95,7 +84,7 @@ def wire_preset_box(box: PresetBox, row: PresetRow, context: PageContext, langua
             file_name, text = context.preset_actions.export(name or "")
         except UserError as error:
             return [monitor.said(say_all(chosen_language, error), is_bad=True), ""]
-        return [gr.skip(), json.dumps({"name": file_name, "text": text})]
+        return [gr.skip(), download(file_name, "application/json", text)]
 
     def bring(path: str, chosen_language: str) -> list[Any]:
         try:

@@ -1,6 +1,5 @@
 """What can be done with the chosen run: go on from a checkpoint, for longer, clone, describe, download, delete."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -8,12 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from tsft.config.codec import to_json
+from tsft.config.preview import json_text
 from tsft.errors import UserError
 from tsft.i18n import say_all, translate
 from tsft.run.metrics_table import metrics_csv
 from tsft.ui import monitor
 from tsft.ui.context import PageContext
+from tsft.ui.downloads import DOWNLOAD, download
 from tsft.ui.events import PRIVATE
 from tsft.ui.queue_box import BUSY
 from tsft.ui.readings import plain, size
@@ -23,16 +23,6 @@ from tsft.ui.words import Words
 
 RESUMABLE = ("interrupted", "stopped", "failed", "finished")
 FILES = ("report", "metrics", "config")
-# The browser makes the file itself, so that nothing has to be served.
-DOWNLOAD = """(text) => {
-  if (!text) return;
-  const file = JSON.parse(text);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([file.text], { type: file.type }));
-  link.download = file.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}"""
 
 
 @dataclass(frozen=True)
@@ -251,6 +241,5 @@ def _file(context: PageContext, kind: str, run_id: str, language: str) -> str:
     elif kind == "metrics":
         name, file_type, text = f"{run_id}.csv", "text/csv", metrics_csv(context.run_actions.events(run_id))
     else:
-        text = json.dumps(to_json(told.config), ensure_ascii=False, indent=2)
-        name, file_type = f"{run_id}.json", "application/json"
-    return json.dumps({"name": name, "text": text, "type": file_type}, ensure_ascii=False)
+        name, file_type, text = f"{run_id}.json", "application/json", json_text(told.config)
+    return download(name, file_type, text)

@@ -6,13 +6,11 @@ from html import escape
 from typing import Any
 
 from tsft.i18n import translate
-from tsft.ui import monitor
 from tsft.ui.context import PageContext
 from tsft.ui.lineage import lineage_html
-from tsft.ui.probes_box import probes_html
 from tsft.ui.readings import moment
 from tsft.ui.run_rows import RunTold
-from tsft.ui.run_view import chart_html, details_html, summary_html
+from tsft.ui.run_view import chart_html, details_html, log_html, summary_html
 from tsft.ui.runs_table import tags_html
 from tsft.ui.theme import asset, style
 
@@ -42,8 +40,6 @@ def report_html(
     written = translate(language, "report.written", run=row.id, at=moment(written_at))
     about = " · ".join(each for each in (row.by, moment(row.started_at) if row.started_at else "", written) if each)
     notes = f'<p class="turn">{tags_html(row.tags)} {escape(row.notes)}</p>' if row.notes or row.tags else ""
-    log = f'<p class="facts-title">{escape(translate(language, "page.log.title"))}</p>'
-    left = probes_html(state, probe_rows, language) + log + monitor.log(state.notes, language)
     right = lineage_html(row, told.lineage, language, with_links=False)
     right += details_html(row, told.config, told.checkpoints, language, state.best_step)
     return f"""<!doctype html>
@@ -56,7 +52,7 @@ def report_html(
 {notes}{summary_html(told, failed_rows, language)}
 <div class="tsft-chart" data-feed="report-feed"></div>
 <div id="report-feed" class="feed">{chart_html(told, language)}</div>
-<div class="report-columns"><div>{left}</div><div>{right}</div></div>
+<div class="report-columns"><div>{log_html(told, probe_rows, language)}</div><div>{right}</div></div>
 <script>{asset("plot.js")}</script><script>{asset("chart.js")}</script><script>{DRAW}</script>
 </body></html>
 """
