@@ -28,6 +28,13 @@ class FakeEncoder:
     fingerprint: str = "fake-1"
     calls: int = 0
 
+    @property
+    def series_id(self) -> int:
+        return TS_ID
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return [chr(each) for each in ids]
+
     def encode(
         self, turns: Sequence[Mapping[str, str]], series: Sequence[np.ndarray], train_on: str = "answers"
     ) -> FakeRow:

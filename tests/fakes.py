@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tests.data_fakes import FakeEncoder
 from tsft.config.check import check
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
@@ -199,6 +200,9 @@ class FakeEngine:
 
     def readiness(self) -> Examined | None:
         return self.examined
+
+    def reader(self, config: RunConfig) -> Any:
+        return FakeEncoder()
 
     def end_examination(self) -> None:
         """Nothing is under way here."""

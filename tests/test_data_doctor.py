@@ -95,7 +95,8 @@ def test_a_conversation_in_the_wrong_order_is_refused_with_its_turn(tmp_path, ke
     [
         ("data.warning.constant", [[5, 5, 5]]),
         ("data.warning.single_point", [[5.5]]),
-        ("data.warning.tiny", [[1.0, 1.00001]]),
+        ("data.warning.tiny", [[1e-5, 2e-5]]),
+        ("data.warning.float32", [[16777216, 16777217, 16777219]]),
         ("data.warning.large", [[1e16, 2e16]]),
         ("data.warning.maybe_encoded", [[0.1, 1, 0.2, 1, 0.3, 1, 0.4, 1]]),
     ],

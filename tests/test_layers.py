@@ -23,6 +23,7 @@ LAYERS = (
         "training_commands",
         "endings",
         "settings_command",
+        "data_commands",
     ),
     ("app",),
     ("ui", "engine", "api", "notify"),

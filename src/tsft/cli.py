@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tsft.endings import BAD_SETTINGS, BUSY, FAILED, FINISHED, STOPPED, complain, print_end, print_problems, user
 from tsft.errors import Problem, UserError, message
@@ -171,27 +172,29 @@ def _runs_ask(options: argparse.Namespace, language: str) -> int:
 
 
 def _data_check(options: argparse.Namespace, language: str) -> int:
-    from tsft.data.preparation import check_dataset
-    from tsft.store.workspace import open_workspace
-    from tsft.terminal import progress_bar
+    from tsft.data_commands import check
 
-    workspace = open_workspace(options.workspace)
-    has_unusable_rows = False
-    for name in options.datasets:
-        progress, move = progress_bar(name, unit_bytes=True)
-        try:
-            with progress:
-                report = check_dataset(name, workspace.dataset_folders(), workspace.cache, move)
-        except UserError as error:
-            print_problems(error.problems, language)
-            has_unusable_rows = True
-            continue
-        for sentence in report.messages():
-            print(say(language, sentence))
-        for problem in report.problems[: options.rows]:
-            print(f"- {say(language, problem.message())}")
-        has_unusable_rows |= report.dropped_rows > 0 or report.kept == 0
-    return FAILED if has_unusable_rows else FINISHED
+    def tell(error: UserError) -> None:
+        print_problems(error.problems, language)
+
+    return FINISHED if check(options, language, _reader_of, print, tell) else FAILED
+
+
+def _data_fix(options: argparse.Namespace, language: str) -> int:
+    from tsft.data_commands import fix
+
+    path = fix(options, language, _reader_of, print, user())
+    if path is not None:
+        print(translate(language, "cli.copy_here", path=str(path)))
+    return FINISHED
+
+
+def _reader_of(model: str, workspace: Any) -> Any:
+    """The processor of a model in the workspace."""
+    from tsft.config.run_config import ModelSettings, RunConfig
+    from tsft.engine.reading import processor_of
+
+    return processor_of(RunConfig(model=ModelSettings(name=model)), workspace)
 
 
 def _models_list(options: argparse.Namespace, language: str) -> int:
@@ -325,6 +328,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "queue hold": _queue,
     "queue go": _queue,
     "queue run": _queue_run,
+    "data fix": _data_fix,
     "presets list": _presets,
     "presets show": _presets,
     "presets import": _presets,

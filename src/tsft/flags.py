@@ -53,9 +53,7 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
     _command(presets, "export", "presets export", language, shared).add_argument("preset", metavar="NAME")
 
     _command(commands, "settings", "settings", language, shared)
-    data = _command(_group(commands, "data", language), "check", "data check", language, shared)
-    data.add_argument("datasets", nargs="+", metavar="PATH_OR_NAME", help=translate(language, "cli.help.datasets"))
-    data.add_argument("--rows", type=int, default=SHOWN_ROWS, metavar="N", help=translate(language, "cli.help.rows"))
+    add_data_commands(_group(commands, "data", language), language, shared)
 
     models = _group(commands, "models", language)
     _command(models, "list", "models list", language, shared)
@@ -64,6 +62,30 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
     get.add_argument("--hub", choices=("huggingface", "modelscope"), default="huggingface")
     get.add_argument("--revision", default="")
     return parser
+
+
+def add_data_commands(data: Any, language: str, shared: argparse.ArgumentParser) -> None:
+    """The flags of `tsft data …`."""
+    check = _command(data, "check", "data check", language, shared)
+    check.add_argument("datasets", nargs="+", metavar="PATH_OR_NAME", help=translate(language, "cli.help.datasets"))
+    check.add_argument("--rows", type=int, default=SHOWN_ROWS, metavar="N", help=translate(language, "cli.help.rows"))
+    check.add_argument("--quick", action="store_true", help=translate(language, "cli.help.quick"))
+    check.add_argument("--json", action="store_true", help=translate(language, "cli.help.report_json"))
+    check.add_argument(
+        "--waive", action="append", default=[], metavar="KIND", help=translate(language, "cli.help.waive")
+    )
+    fix = _command(data, "fix", "data fix", language, shared)
+    fix.add_argument("dataset", metavar="PATH_OR_NAME", help=translate(language, "cli.help.fix_dataset"))
+    fix.add_argument("--fix", action="append", default=[], metavar="KIND=FIX", help=translate(language, "cli.help.fix"))
+    fix.add_argument("--name", default="", metavar="NAME", help=translate(language, "cli.help.as_name"))
+    for each in (check, fix):
+        each.add_argument(
+            "--against", action="append", default=[], metavar="NAME", help=translate(language, "cli.help.against")
+        )
+        each.add_argument("--model", default="", metavar="NAME", help=translate(language, "cli.help.data_model"))
+        each.add_argument(
+            "--cutoff", type=int, default=0, metavar="TOKENS", help=translate(language, "cli.help.cutoff")
+        )
 
 
 def webui_parser(language: str) -> argparse.ArgumentParser:

@@ -41,22 +41,33 @@ def cached(folder: Path, build: Callable[[Path], Mapping[str, Any]]) -> Mapping[
     if found is not None:
         return found
     shutil.rmtree(folder, ignore_errors=True)
+    made: Mapping[str, Any] = {}
+
+    def write(unfinished: Path) -> None:
+        nonlocal made
+        made = build(unfinished)
+        (unfinished / REPORT_FILE).write_text(json.dumps(made), encoding="utf-8")
+
+    cached_folder(folder, write)
+    return made
+
+
+def cached_folder(folder: Path, build: Callable[[Path], None]) -> None:
+    """Let `build(temporary folder)` make a folder that is then published whole; what is there already stays."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(folder.parent)
     unfinished = folder.parent / f"{folder.name}.part-{uuid.uuid4().hex[:8]}"
     unfinished.mkdir()
     try:
-        made = build(unfinished)
-        (unfinished / REPORT_FILE).write_text(json.dumps(made), encoding="utf-8")
+        build(unfinished)
         try:
             os.replace(unfinished, folder)
         except OSError:
-            # Another process may have published the same rows meanwhile; theirs are as good as ours.
-            if _finished(folder) is None:
+            # Another process may have published the same meanwhile; theirs is as good as ours.
+            if not folder.is_dir():
                 raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return made
 
 
 class BatchWriter:
@@ -90,6 +101,12 @@ class BatchWriter:
         if self._pending:
             self._writer.write_batch(self._to_batch(self._pending))
             self._pending, self._pending_bytes = [], 0
+
+
+def write_table(folder: Path, table: pa.Table, batch_rows: int = BATCH_ROWS) -> None:
+    """The rows file of a folder from a table that is in memory already."""
+    with pa.OSFile(str(folder / ROWS_FILE), "wb") as sink, ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=batch_rows)
 
 
 class MappedRows:

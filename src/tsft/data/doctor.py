@@ -19,6 +19,8 @@ from tsft.errors import Message, message
 TINY_AMPLITUDE = 1e-3
 # From here on the prefix spends dozens of tokens on digits.
 LARGE_VALUE = 1e15
+# Tools that read values as float32 lose this part of a series' range; tsft itself keeps float64 until it has scaled.
+FLOAT32_LOSS = 1e-3
 _ENCODED_TEXT = re.compile(r"\[(?:Value )?[Oo]ffset\s*[:=][^\[\]]*\]\s*" + re.escape(PLACEHOLDER))
 _STRAY = re.compile(r"</?ts\s*/?>")
 
@@ -186,6 +188,12 @@ def _warnings(
     if (size >= LARGE_VALUE).any():
         index = int(np.argmax(size >= LARGE_VALUE))
         found.append(message("data.warning.large", series=index + 1, value=f"{size[index]:.3g}"))
+    # Half a unit of float32's last place at the largest value, against the range; whole numbers may still be exact.
+    for index in np.flatnonzero((low != high) & (size * 2.0**-24 > FLOAT32_LOSS * (high - low))).tolist():
+        loss = np.abs(series[index].astype(np.float32).astype(np.float64) - series[index]).max()
+        if loss > FLOAT32_LOSS * (high[index] - low[index]):
+            found.append(message("data.warning.float32", series=index + 1, value=f"{size[index]:.10g}"))
+            break
     for number, points in enumerate(series, 1):
         # The second value rules out nearly every series at once; eight points are too many to be chance.
         is_candidate = len(points) >= 8 and len(points) % 2 == 0 and points[1] == 1.0

@@ -1,4 +1,4 @@
-"""What data asks of a model's processor: two Protocols, so that rows can be encoded without knowing any model."""
+"""What data asks of a model's processor: Protocols, so that rows can be encoded without knowing any model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -29,3 +29,16 @@ class RowEncoder(Protocol):
     def encode(
         self, turns: Sequence[Mapping[str, str]], series: Sequence[np.ndarray], train_on: str = "answers"
     ) -> EncodedRow: ...
+
+
+class RowReader(RowEncoder, Protocol):
+    """A processor that also shows what it made of a row: for the viewer."""
+
+    @property
+    def series_id(self) -> int:
+        """The id that stands for a patch."""
+        ...
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each token; a character made of several tokens stands with the first of them."""
+        ...

@@ -55,6 +55,11 @@ def read_raw(path: Path, encoding: str) -> Iterator[RawRow]:
     raise UserError(message("data.file.kind", file=path.name, kinds=", ".join(SUFFIXES)))
 
 
+def has_lines(path: Path) -> bool:
+    """Whether each row of the file is a line of JSON."""
+    return path.suffix.lower() in (".jsonl", ".json") and _first_byte(path) != b"["
+
+
 def encoding_of(path: Path) -> str:
     """ "utf-8-sig" (with or without BOM) or "gb18030", judged by the first 4 MiB; another encoding is a UserError."""
     if path.suffix.lower() == ".parquet":
@@ -100,13 +105,13 @@ def _read_lines(path: Path, encoding: str) -> Iterator[RawRow]:
             if number == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
             if line.strip():
-                yield _parsed(number, line, encoding, done)
+                yield parsed_row(number, line, encoding, done)
 
 
 def _read_list(path: Path, encoding: str) -> Iterator[RawRow]:
     with path.open("rb") as file:
         for number, (piece, done) in enumerate(_list_items(file), 1):
-            yield _parsed(number, piece, encoding, done)
+            yield parsed_row(number, piece, encoding, done)
 
 
 def _list_items(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
@@ -152,7 +157,8 @@ def _list_items(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         yield rest, file.tell()
 
 
-def _parsed(number: int, text: bytes, encoding: str, done: int) -> RawRow:
+def parsed_row(number: int, text: bytes, encoding: str, done: int) -> RawRow:
+    """One line, or one item of a list, as a raw row."""
     from_other = encoding != "utf-8-sig"
     try:
         value = parse_json(text.decode(encoding) if from_other else text)

@@ -23,6 +23,7 @@ from tsft.data.readers import ExampleRows, Source, read_source
 from tsft.data.registry import DatasetInfo, find_dataset
 from tsft.data.report import DatasetReport, LengthStatistics, PreparationReport, dataset_report
 from tsft.data.split import by_fraction, by_time, shared_keys
+from tsft.data.waivers import has_waivers, waived_kinds
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
 
 # What is being done, done so far, in all: bytes while reading, rows while encoding.
@@ -66,7 +67,7 @@ def prepare(
     Stopped (tsft.run.ports) when `should_stop()` is True, which is asked at every row.
     """
     found = _find_all(settings, folders, cache)
-    context = _Context(settings, encoder, cache, seed, progress, should_stop)
+    context = _Context(settings, encoder, folders, cache, seed, progress, should_stop)
     train_sets = [context.encoded(found[name]) for name in settings.datasets]
     names = settings.validation_datasets if settings.validation == "dataset" else ()
     evaluation_sets = [context.encoded(found[name]) for name in names]
@@ -124,6 +125,7 @@ class _Context:
 
     settings: DataSettings
     encoder: RowEncoder
+    folders: Sequence[Path]
     cache: Path
     seed: int
     progress: PhaseProgress | None
@@ -161,8 +163,16 @@ class _Context:
             tokens=LengthStatistics.of(rows.lengths),
             patches=LengthStatistics.of(rows.column("patches")),
         )
+        report = self._without_waived(report, dataset)
         repeats_to = dataset.sample_rows if dataset.sample_rows > len(examples) else 0
         return _Encoded(rows, report, repeats_to)
+
+    def _without_waived(self, report: DatasetReport, dataset: DatasetInfo) -> DatasetReport:
+        """Warnings that somebody let pass for this very content stay quiet."""
+        if not report.warned or not has_waivers(self.folders):
+            return report
+        content = content_hash(dataset.files, self.cache, self.should_stop)
+        return report.without_warnings(waived_kinds(self.folders, content))
 
     def _progress(self, key: str, name: str) -> Progress | None:
         report = self.progress

@@ -1,7 +1,7 @@
 """A dataset's files as checked examples in an Arrow cache: every row either kept there or named with its reason."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,11 @@ from tsft.data.doctor import check_record
 from tsft.data.examples import Example, Findings, RowRefused
 from tsft.data.files import RawRow, encoding_of, read_raw
 from tsft.data.mapping import GUESS, ColumnMapping, guess_mapping
-from tsft.errors import UserError, message
+from tsft.errors import Message, UserError, message
 from tsft.run.ports import Stopped
 
 # Goes into every fingerprint: a change of what rows are kept or how they are held makes old caches unused.
-READER_VERSION = 1
+READER_VERSION = 2
 SCHEMA = pa.schema(
     [
         ("file", pa.int32()),
@@ -116,24 +116,49 @@ def checked_rows(
     source: Source, findings: Findings, report: Progress, should_stop: ShouldStop | None
 ) -> Iterator[tuple[Example, int]]:
     """Each trainable row with its size in bytes; everything else goes into `findings`."""
-    sizes = [os.path.getsize(path) for path in source.files]
+    total = total_bytes(source.files)
+    for each in mapped_rows(source, findings.note_file, should_stop):
+        kept = _checked(each.raw, each.mapping, each.file_index, source.files[each.file_index].name, findings)
+        report(min(each.done_bytes, total - 1), total)
+        if kept is not None:
+            yield kept, sum(points.nbytes for points in kept.series) + 1_000
+    report(total, total)
+
+
+@dataclass(frozen=True)
+class MappedRow:
+    """One raw row with the mapping that holds in its file. done_bytes counts over all files of the source."""
+
+    file_index: int
+    raw: RawRow
+    mapping: ColumnMapping
+    done_bytes: int
+
+
+def mapped_rows(
+    source: Source, note_file: Callable[[Message], None], should_stop: ShouldStop | None
+) -> Iterator[MappedRow]:
+    """Every row of a source in order, unchecked; `should_stop()` is asked at each, True raises Stopped."""
+    read = before = 0
     for index, path in enumerate(source.files):
         mapping = None if source.mapping.is_guessed else source.mapping
         encoding = encoding_of(path)
         if encoding != "utf-8-sig":
-            findings.note_file(message("data.file.read_as", file=path.name, encoding=encoding.upper()))
+            note_file(message("data.file.read_as", file=path.name, encoding=encoding.upper()))
         for raw in read_raw(path, encoding):
             if should_stop is not None and should_stop():
                 raise Stopped
-            if source.max_rows and findings.rows_read >= source.max_rows:
+            if source.max_rows and read >= source.max_rows:
                 return
+            read += 1
             if mapping is None and raw.record is not None:
                 mapping = guess_mapping(raw.record)
-            kept = _checked(raw, mapping or GUESS, index, path.name, findings)
-            report(min(sum(sizes[:index]) + raw.done_bytes, sum(sizes) - 1), sum(sizes))
-            if kept is not None:
-                yield kept, sum(points.nbytes for points in kept.series) + 1_000
-    report(sum(sizes), sum(sizes))
+            yield MappedRow(index, raw, mapping or GUESS, before + raw.done_bytes)
+        before += os.path.getsize(path)
+
+
+def total_bytes(files: Sequence[Path]) -> int:
+    return sum(os.path.getsize(path) for path in files)
 
 
 def _checked(raw: RawRow, mapping: ColumnMapping, index: int, file: str, findings: Findings) -> Example | None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as parquet
 from tsft.data.dataset_info import FILE_NAME, read_dataset_info
 from tsft.data.files import SUFFIXES, data_files
 from tsft.data.mapping import GUESS, ColumnMapping
+from tsft.data.provenance import read_provenance
 from tsft.data.synth.demo import DEMO_NAME, DEMO_ROWS, materialise_demo
 from tsft.errors import Message, UserError, message
 
@@ -107,7 +108,10 @@ def _plain(path: Path, origin: str = "file", name: str = "") -> DatasetInfo:
         problem = message("data.file.kind", file=path.name, kinds=", ".join(SUFFIXES))
         files = ()
     size = sum(each.stat().st_size for each in files)
-    return DatasetInfo(name or safe_name(path.stem), path, _row_count(files), size, origin, problem, files)
+    known = read_provenance(path)
+    mapping = ColumnMapping.from_json(known.mapping) if known is not None and known.mapping else GUESS
+    rows = known.rows if known is not None else _row_count(files)
+    return DatasetInfo(name or safe_name(path.stem), path, rows, size, origin, problem, files, mapping)
 
 
 def _at_path(name: str, folders: Sequence[Path]) -> DatasetInfo | None:

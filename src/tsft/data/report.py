@@ -1,8 +1,8 @@
 """What preparing the data found: counts, reasons and lengths of each dataset, and the sentences that say so."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,12 @@ class DatasetReport:
     @property
     def dropped_rows(self) -> int:
         return sum(self.dropped.values())
+
+    def without_warnings(self, kinds: Collection[str]) -> "DatasetReport":
+        """The same without the warnings of these kinds (the last part of a sentence's key)."""
+        warned = {key: count for key, count in self.warned.items() if key.rsplit(".", 1)[-1] not in kinds}
+        warnings = tuple(each for each in self.warnings if each.reason.key in warned)
+        return replace(self, warned=warned, warnings=warnings)
 
     def messages(self) -> list[Message]:
         """Counts first, then one sentence for each reason, warning and note with its first row as the example."""

@@ -226,6 +226,10 @@ class Engine:
         self._end_asking()
         return self._examining().begin(config, is_trial=True, is_idle=True)
 
+    def reader(self, config: RunConfig) -> Any:
+        """How the config's model reads rows; no weights are loaded, and nothing is fetched."""
+        return heavy("reading").processor_of(config, self._workspace)
+
     def readiness(self) -> Examined | None:
         return self._examiner.examined if self._examiner is not None else None
 

@@ -129,6 +129,30 @@ class SeriesProcessor:
         ids, _ = self._tokenise(filled[0]["content"], values, [])
         return EncodedRow(ids, [], values)
 
+    @property
+    def series_id(self) -> int:
+        """The id that stands for a patch."""
+        return self.family.start_id
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each token; a character made of several stands with the first of them, "" with the others."""
+        decode = self.tokenizer.backend_tokenizer.decode
+        # Behind another token, because some decoders drop the space at the beginning of a text.
+        anchor = self.tokenizer.backend_tokenizer.encode("a", add_special_tokens=False).ids[-1]
+        lead = len(decode([anchor], skip_special_tokens=False))
+        texts: list[str] = []
+        waiting: list[int] = []
+        for token in ids:
+            waiting.append(token)
+            text = decode([anchor, *waiting], skip_special_tokens=False)[lead:]
+            if "\ufffd" in text and len(waiting) < 8:
+                continue
+            texts += [text, *[""] * (len(waiting) - 1)]
+            waiting = []
+        if waiting:
+            texts += [decode([anchor, *waiting], skip_special_tokens=False)[lead:], *[""] * (len(waiting) - 1)]
+        return texts
+
     def save(self, folder: Path) -> None:
         """Write the tokenizer, the family (`tsft.json`) and the checkpoint's companions."""
         folder.mkdir(parents=True, exist_ok=True)

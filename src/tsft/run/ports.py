@@ -174,6 +174,13 @@ class EnginePort(Protocol):
         """
         ...
 
+    def reader(self, config: RunConfig) -> Any:
+        """The processor of the config's model, without weights: what `data.encoding.RowReader` asks for.
+
+        Takes a second or two the first time. Raises UserError when the model is not on this machine yet.
+        """
+        ...
+
     def readiness(self) -> Examined | None:
         """The last look of this process at a config, under way or done."""
         ...
