@@ -24,6 +24,7 @@ LAYERS = (
         "endings",
         "settings_command",
         "data_commands",
+        "synth_commands",
     ),
     ("app",),
     ("ui", "engine", "api", "notify"),

@@ -189,6 +189,14 @@ def _data_fix(options: argparse.Namespace, language: str) -> int:
     return FINISHED
 
 
+def _data_make(options: argparse.Namespace, language: str) -> int:
+    """`data synth`."""
+    from tsft.synth_commands import synth
+
+    synth(options, language, print)
+    return FINISHED
+
+
 def _reader_of(model: str, workspace: Any) -> Any:
     """The processor of a model in the workspace."""
     from tsft.config.run_config import ModelSettings, RunConfig
@@ -329,6 +337,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "queue go": _queue,
     "queue run": _queue_run,
     "data fix": _data_fix,
+    "data synth": _data_make,
     "presets list": _presets,
     "presets show": _presets,
     "presets import": _presets,

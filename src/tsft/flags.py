@@ -17,6 +17,25 @@ from tsft.run.events import COMMANDS
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
 # Rows with a problem that `data check` shows of each dataset.
 SHOWN_ROWS = 20
+# Of `data synth`, in the order of its help.
+SYNTH_FLAGS: tuple[tuple[str, type, str], ...] = (
+    ("recipe", str, "FILE"),
+    ("count", int, "N"),
+    ("seed", int, "N"),
+    ("split", str, "NAME"),
+    ("tasks", str, "A,B=2"),
+    ("languages", str, "en=1,zh=1"),
+    ("styles", str, "A,B=2"),
+    ("lengths", str, "64-256"),
+    ("series", str, "1-3"),
+    ("domains", str, "A,B"),
+    ("difficulty", str, "NAME"),
+    ("none-share", float, "0-1"),
+    ("context-share", float, "0-1"),
+    ("mix-with", str, "DATASET"),
+    ("share", float, "0-1"),
+    ("format", str, "jsonl|parquet"),
+)
 # Runs that `runs list` shows unless told.
 SHOWN_RUNS = 200
 _OWN_FLAGS = ("--help", "--version", "--workspace", "--lang", "--queue", "--sweep", "--name")
@@ -86,6 +105,21 @@ def add_data_commands(data: Any, language: str, shared: argparse.ArgumentParser)
         each.add_argument(
             "--cutoff", type=int, default=0, metavar="TOKENS", help=translate(language, "cli.help.cutoff")
         )
+
+    _add_synth(_command(data, "synth", "data synth", language, shared), language)
+
+
+def _add_synth(parser: argparse.ArgumentParser, language: str) -> None:
+    """Flags without defaults: what is not given comes from the recipe file, else from the recipe's own defaults."""
+    parser.add_argument("name", metavar="NAME", help=translate(language, "cli.help.synth.name"))
+    for flag, kind, sign in SYNTH_FLAGS:
+        text = translate(language, f"cli.help.synth.{flag.replace('-', '_')}")
+        parser.add_argument(f"--{flag}", type=kind, default=None, metavar=sign, help=text)
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help=translate(language, "cli.help.synth.workers")
+    )
+    for flag in ("replace", "table"):
+        parser.add_argument(f"--{flag}", action="store_true", help=translate(language, f"cli.help.synth.{flag}"))
 
 
 def webui_parser(language: str) -> argparse.ArgumentParser:

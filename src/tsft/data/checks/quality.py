@@ -60,7 +60,8 @@ def quality(turns: Sequence[Mapping[str, str]], series: Sequence[np.ndarray], me
         elif turn["role"] == "assistant":
             for sentence in _of_answer(number, question, turn["content"], series):
                 found.setdefault(kind_of(sentence), sentence)
-            if not meta.get("prefix_answerable"):
+            # A row that says itself whether its prefix answers it was computed; names with numbers mislead a reader.
+            if "prefix_answerable" not in meta:
                 for sentence in _prefix_answers(number, question, turn["content"], series):
                     found.setdefault(kind_of(sentence), sentence)
     return list(found.values())

@@ -1,1 +1,1 @@
-"""A small seeded generator of series with known truth, questions about them and answers. Needs no network."""
+"""A seeded generator of series with known truth, questions about them and computed answers. Needs no network."""
