@@ -25,6 +25,7 @@ LAYERS = (
         "settings_command",
         "data_commands",
         "synth_commands",
+        "build_commands",
     ),
     ("app",),
     ("ui", "engine", "api", "notify"),

@@ -190,10 +190,12 @@ def _data_fix(options: argparse.Namespace, language: str) -> int:
 
 
 def _data_make(options: argparse.Namespace, language: str) -> int:
-    """`data synth`."""
-    from tsft.synth_commands import synth
-
-    synth(options, language, print)
+    """`data synth` and `data build`."""
+    if options.command == "data synth":
+        from tsft.synth_commands import synth as make
+    else:
+        from tsft.build_commands import build_rows as make
+    make(options, language, print)
     return FINISHED
 
 
@@ -338,6 +340,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "queue run": _queue_run,
     "data fix": _data_fix,
     "data synth": _data_make,
+    "data build": _data_make,
     "presets list": _presets,
     "presets show": _presets,
     "presets import": _presets,

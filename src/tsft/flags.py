@@ -36,6 +36,42 @@ SYNTH_FLAGS: tuple[tuple[str, type, str], ...] = (
     ("share", float, "0-1"),
     ("format", str, "jsonl|parquet"),
 )
+# Of `data build`: every entry of its recipe. What is not given comes from the recipe file, else from the table.
+BUILD_FLAGS: tuple[tuple[str, str], ...] = (
+    ("recipe", "FILE"),
+    ("intervals", "FILE"),
+    ("layout", "wide|long"),
+    ("time", "COLUMN"),
+    ("time-format", "FORM"),
+    ("time-zone", "ZONE"),
+    ("values", "A,B"),
+    ("series", "COLUMN"),
+    ("group", "COLUMN"),
+    ("label", "COLUMN"),
+    ("label-kind", "anomaly|class"),
+    ("normal", "A,B"),
+    ("names", "COLUMN=NAME"),
+    ("units", "COLUMN=UNIT"),
+    ("context", "JSON"),
+    ("resample-seconds", "SECONDS"),
+    ("resample-how", "NAME"),
+    ("gaps", "NAME"),
+    ("gap-points", "N"),
+    ("window", "N"),
+    ("stride", "N"),
+    ("per-row", "N"),
+    ("tasks", "A,B=2"),
+    ("languages", "en=1,zh=1"),
+    ("styles", "A,B=2"),
+    ("questions", "N"),
+    ("rows", "N"),
+    ("none-share", "0-1"),
+    ("balance", "yes|no"),
+    ("split-by", "NAME"),
+    ("validation", "0-1"),
+    ("test", "0-1"),
+    ("seed", "N"),
+)
 # Runs that `runs list` shows unless told.
 SHOWN_RUNS = 200
 _OWN_FLAGS = ("--help", "--version", "--workspace", "--lang", "--queue", "--sweep", "--name")
@@ -107,6 +143,7 @@ def add_data_commands(data: Any, language: str, shared: argparse.ArgumentParser)
         )
 
     _add_synth(_command(data, "synth", "data synth", language, shared), language)
+    _add_build(_command(data, "build", "data build", language, shared), language)
 
 
 def _add_synth(parser: argparse.ArgumentParser, language: str) -> None:
@@ -120,6 +157,16 @@ def _add_synth(parser: argparse.ArgumentParser, language: str) -> None:
     )
     for flag in ("replace", "table"):
         parser.add_argument(f"--{flag}", action="store_true", help=translate(language, f"cli.help.synth.{flag}"))
+
+
+def _add_build(parser: argparse.ArgumentParser, language: str) -> None:
+    parser.add_argument("name", metavar="NAME", help=translate(language, "cli.help.build.name"))
+    parser.add_argument("sources", nargs="*", metavar="TABLE", help=translate(language, "cli.help.build.sources"))
+    for flag, sign in BUILD_FLAGS:
+        text = translate(language, f"cli.help.build.{flag.replace('-', '_')}")
+        parser.add_argument(f"--{flag}", default=None, metavar=sign, help=text)
+    for flag in ("replace", "look"):
+        parser.add_argument(f"--{flag}", action="store_true", help=translate(language, f"cli.help.build.{flag}"))
 
 
 def webui_parser(language: str) -> argparse.ArgumentParser:
