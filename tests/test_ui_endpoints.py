@@ -6,13 +6,18 @@ from typing import Any
 import pytest
 from gradio_client import Client
 
+from tests.engine_runs import small
 from tests.fakes import FakeEngine
 from tsft.access import Accounts, Door
+from tsft.run.events import RunStarted, to_line
 from tsft.store import presets
+from tsft.store.record import Record
 from tsft.store.workspace import open_workspace
 from tsft.ui.context import PageContext
 from tsft.ui.launch import Address, Entry, launch, limit_uploads, session_user
 from tsft.ui.page import build_page
+from tsft.ui.run_rows import RunQuery
+from tsft.ui.run_source import RunSource
 
 DOOR = Door(Accounts({"anna": "correct horse"}))
 
@@ -22,7 +27,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str,
     """A page behind a login."""
     workspace = open_workspace(tmp_path_factory.mktemp("endpoints"))
     engine = FakeEngine()
-    context = PageContext(engine, load_preset=lambda name: presets.load_preset(workspace, name))
+    record = Record(workspace)
+    past = record.create_run(small(output__name="past"))
+    past.folder.events.write_text(to_line(RunStarted(1.0, past.id, "past")) + "\n", encoding="utf-8")
+    record.update(past.id, status="interrupted")
+    actions = RunSource(workspace, record).actions()
+    context = PageContext(
+        engine,
+        load_preset=lambda name: presets.load_preset(workspace, name),
+        runs=lambda: actions.find(RunQuery()).rows,
+        run_actions=actions,
+    )
     launched = launch(build_page(context), Address(), Entry(door=DOOR))
     yield launched.blocks, launched.url, engine
     engine.stop()
@@ -49,7 +64,14 @@ def test_a_script_starts_watches_and_stops_a_run(client: Client, served: tuple[A
     assert told["data"]["state"]["step"] == 60
     assert told["data"]["metrics"]["loss"]["points"][-1][0] == 60
     assert client.predict(api_name="/stop") == {"ok": True, "data": {"asked": False}}
-    assert client.predict(api_name="/runs")["data"] == {"runs": []}
+
+
+def test_the_state_of_a_run_of_before_is_told_and_of_none_refused(client: Client) -> None:
+    (past,) = client.predict(api_name="/runs")["data"]["runs"]
+    told = client.predict(past["run"], api_name="/state")
+    assert (told["data"]["state"]["name"], told["data"]["state"]["status"]) == ("past", "interrupted")
+    refused = client.predict("no-such-run", api_name="/state")
+    assert (refused["ok"], refused["problems"][0]["key"]) == (False, "record.no_run")
 
 
 def test_what_is_wrong_comes_back_in_the_form_of_the_rest_interface(client: Client) -> None:

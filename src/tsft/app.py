@@ -22,10 +22,10 @@ from tsft.engine.engine import Engine
 from tsft.i18n import FALLBACK, say, translate
 from tsft.notify.watcher import Watcher
 from tsft.notify.webhook import Post
-from tsft.run.board import replay
 from tsft.run.state import RunState
 from tsft.store.app_settings import SettingsFile, with_defaults
 from tsft.store.record import Record
+from tsft.store.run_states import RunStates
 from tsft.store.workspace import Workspace, open_workspace
 from tsft.ui.context import PageContext
 from tsft.ui.launch import (
@@ -143,8 +143,10 @@ def _watcher(engine: Engine, record: Record, settings: SettingsFile, post: Post)
         watched = engine.watched()
         return watched.read()[1] if watched is not None else None
 
+    states = RunStates()
+
     def state_of(run_id: str) -> RunState:
-        return replay(record.get(run_id).folder.events)
+        return states.of(record.get(run_id))
 
     return Watcher(settings, lambda: record.list_runs(limit=RECENT_RUNS), state_of, present, post.put)
 

@@ -22,14 +22,14 @@ from tsft.config.check import check
 from tsft.config.codec import from_flat, readable_part, to_json
 from tsft.config.run_config import RunConfig
 from tsft.errors import Problem, UserError, message, raise_if_any
-from tsft.run.board import replay
 from tsft.run.outline import metrics, outline
 from tsft.run.ports import EnginePort
 from tsft.run.state import CURVES, RunState
 from tsft.store import presets
 from tsft.store.app_settings import SettingsFile, first_config
 from tsft.store.record import Record
-from tsft.store.runs import RunInfo, run_config, run_folder
+from tsft.store.run_states import RunStates
+from tsft.store.runs import RunInfo, run_config
 from tsft.store.workspace import Workspace
 
 # In the place of a run's id: the one in progress, else the last one of this process.
@@ -44,6 +44,7 @@ class Service:
         self.workspace = workspace
         self.record = record
         self.settings = settings
+        self._states = RunStates()
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -165,9 +166,7 @@ class Service:
         live = self._live()
         if live.run_id and run_id in (CURRENT, live.run_id):
             return live
-        run = self.record.get(self._id(run_id))
-        told = replay(run_folder(self.workspace, run.id).events)
-        return told if told.run_id else RunState(run_id=run.id, name=run.name, status=run.status)
+        return self._states.of(self.record.get(self._id(run_id)))
 
     def _live(self) -> RunState:
         watched = self.engine.watched()

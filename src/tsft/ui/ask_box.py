@@ -56,7 +56,7 @@ def wire_ask_box(box: AskBox, context: PageContext, tab: Any, chosen_run: Any, l
 
     def offer(dataset: str | None) -> Any:
         names = [each.name for each in context.datasets("")]
-        return gr.update(choices=names, value=dataset if dataset in names else (names or [None])[-1])
+        return gr.update(choices=names, value=dataset if dataset in names else next(reversed(names), None))
 
     def ask(run_id: str, dataset: str | None, row: float | None, chosen_language: str) -> list[Any]:
         try:

@@ -58,7 +58,7 @@ def place_endpoints(context: PageContext) -> None:
 def _state(context: PageContext, run_id: str) -> dict[str, Any]:
     watched = context.engine.watched()
     live = watched.read()[1] if watched is not None else RunState()
-    found = live if run_id in ("", live.run_id) else context.run_state(run_id)
+    found = live if run_id in ("", live.run_id) else context.run_actions.told(run_id).state
     if not found.run_id:
         raise UserError(message("record.no_run", run=run_id or "—"))
     return {"state": outline(found), "metrics": metrics(found)}

@@ -134,7 +134,7 @@ def _launch_at_a_free_port(blocks: gr.Blocks, address: Address, entry: Entry, mi
                     server_name=address.host,
                     server_port=port,
                     share=address.share,
-                    auth=login_at(entry.door) if entry.door is not None else None,
+                    auth=login_at(entry.door) if entry.door is not None else None,  # type: ignore[arg-type]  # it awaits what is awaitable
                     max_file_size=f"{entry.upload_mb}mb",
                     root_path=address.root_path or None,
                     app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None, "openapi_url": None},

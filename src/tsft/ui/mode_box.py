@@ -3,7 +3,7 @@
 In simple mode the advanced settings are not in the page but keep what they hold: the line counts those that differ.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -154,6 +154,6 @@ def _said(setting: Setting, value: Any, language: str) -> str:
     return said or translate(language, "page.differs.nothing")
 
 
-def _mode_words(language: str) -> Mapping[str, Any]:
+def _mode_words(language: str) -> dict[str, Any]:
     choices = [(translate(language, f"page.mode.{each}"), each) for each in (SIMPLE, ADVANCED)]
     return {"choices": choices, "label": translate(language, "page.mode.label")}

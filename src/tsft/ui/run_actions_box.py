@@ -117,7 +117,7 @@ def following_updates(told: RunTold | None, language: str, keeps_choice: bool = 
         return [gr.update(choices=[], value=None), *[gr.update(interactive=False)] * (5 + len(FILES))]
     choices = [(_checkpoint(each.step, each.loss, language), each.step) for each in told.checkpoints]
     newest = told.checkpoints[0].step if told.checkpoints else None
-    chosen = {} if keeps_choice and newest is not None else {"value": newest}
+    chosen: dict[str, Any] = {} if keeps_choice and newest is not None else {"value": newest}
     can_go_on = bool(told.checkpoints) and told.row.status in RESUMABLE
     flags = (can_go_on, can_go_on, not told.state.is_active, *[True] * (2 + len(FILES)))
     return [gr.update(choices=choices, **chosen), *(gr.update(interactive=each) for each in flags)]

@@ -1,23 +1,18 @@
-"""Answers the Runs tab from the record and the run folders; keeps the states of runs that were looked at."""
+"""Answers the Runs tab from the record and the run folders."""
 
-import dataclasses
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 from tsft.errors import UserError
-from tsft.run.board import Follower, read_events
+from tsft.run.board import read_events
 from tsft.run.events import Event
-from tsft.run.state import RunState
 from tsft.store import runs
 from tsft.store.record import Record
+from tsft.store.run_states import RunStates
 from tsft.store.runs import RunInfo
 from tsft.store.shown_rows import ShownRow, read_rows
 from tsft.store.workspace import Workspace
 from tsft.ui.run_rows import CheckpointRow, Lineage, RunActions, RunPage, RunQuery, RunRow, RunTold
 
-# States that are kept, some 0.5 MB each at most: reading 100,000 steps anew takes seconds, what was added since none.
-STATES = 16
 # A chain of parents that is longer than this is cut: a page has no use for more.
 GENERATIONS = 20
 
@@ -28,8 +23,7 @@ class RunSource:
     def __init__(self, workspace: Workspace, record: Record) -> None:
         self._workspace = workspace
         self._record = record
-        self._states: OrderedDict[str, Follower] = OrderedDict()
-        self._lock = threading.Lock()
+        self._states = RunStates()
 
     def actions(self) -> RunActions:
         """Everything the tab may do, as the page is given it."""
@@ -54,16 +48,6 @@ class RunSource:
         total = record.count_runs(query.search, status=query.status, tag=query.tag)
         return RunPage([row_of(each) for each in found], total, record.tags())
 
-    def state(self, run_id: str) -> RunState:
-        """What the run's events add up to; only lines that are new since the last look are read."""
-        path = runs.run_folder(self._workspace, run_id).events
-        with self._lock:
-            follower = self._states.pop(run_id, None) or Follower(path)
-            self._states[run_id] = follower
-            while len(self._states) > STATES:
-                self._states.popitem(last=False)
-        return follower.read()[1]
-
     def shown_rows(self, run_id: str, kind: str) -> Sequence[ShownRow]:
         """The rows a run keeps to be shown: kind "probes", or "failed" for those at fault."""
         folder = runs.run_folder(self._workspace, run_id)
@@ -73,12 +57,9 @@ class RunSource:
         return read_events(runs.run_folder(self._workspace, run_id).events)
 
     def told(self, run_id: str) -> RunTold:
-        """All of one run. Where its process is gone its events end in the middle; the record knows it was cut off."""
+        """All of one run."""
         run = self._record.get(run_id)
-        # The name may have been changed since the run said it; one that never began has said nothing.
-        state = dataclasses.replace(self.state(run_id), run_id=run.id, name=run.name)
-        if run.status == "interrupted" and state.is_active:
-            state = dataclasses.replace(state, status="interrupted", phase="ended", ended_at=state.updated_at)
+        state = self._states.of(run)
         config = runs.run_config(run.folder)
         return RunTold(row_of(run), state, config, self.checkpoints(run_id), self._lineage(run))
 
@@ -102,8 +83,7 @@ class RunSource:
 
     def delete(self, run_id: str) -> None:
         self._record.delete(run_id)
-        with self._lock:
-            self._states.pop(run_id, None)
+        self._states.forget(run_id)
 
     def _found(self, run_id: str) -> RunInfo | None:
         try:

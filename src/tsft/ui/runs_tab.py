@@ -103,8 +103,8 @@ def place_runs_tab(words: Words, tab: Any) -> RunsTab:
     cells = gr.HTML(elem_id="runs-cells", elem_classes=["feed"], js_on_load=runs_live.PATCH)
     timer = gr.Timer(runs_live.SECONDS, active=False)
     compared = (comparison, compared_table, compared_chart, gr.State([]))
-    view = (summary, chart_feed, details, log, actions, ask)
-    return RunsTab(tab, notes, runs, gr.State(""), *compared, *view, cells, gr.State({}), timer)
+    view = (summary, chart_feed, details, log)
+    return RunsTab(tab, notes, runs, gr.State(""), *compared, *view, actions, ask, cells, gr.State({}), timer)
 
 
 def refreshed(
@@ -215,8 +215,12 @@ def _wire_comparison(tab: RunsTab, context: PageContext, language: Any, view: di
     runs.compare.click(**compared)
     swept = tab.details.like(mark, [language], [runs.marked, *runs.bar], **PRIVATE)
     swept.then(**compared).then(**view)
-    nothing = (lambda: ([], [], gr.update(visible=False)), None, [runs.marked, tab.compared, tab.comparison])
-    runs.clear.click(*nothing, **PRIVATE).then(**view)
+
+    def nothing() -> Any:
+        return [], [], gr.update(visible=False)
+
+    cleared = [runs.marked, tab.compared, tab.comparison]
+    runs.clear.click(nothing, None, cleared, **PRIVATE).then(**view)
 
 
 def _wire_live(tab: RunsTab, context: PageContext, language: Any, tabs: Any) -> None:
