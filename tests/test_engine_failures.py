@@ -98,6 +98,9 @@ def test_every_kind_of_failure_has_its_sentence_and_advice(error: BaseException,
     assert check(changed) == [] and (changed != small() or not failed.change)
 
 
+LAYERWISE = {"tuning__method": "full", "optim__optimizer": "galore_adamw_layerwise"}
+
+
 @pytest.mark.parametrize(
     ("changes", "phase", "advice", "change"),
     [
@@ -112,6 +115,17 @@ def test_every_kind_of_failure_has_its_sentence_and_advice(error: BaseException,
         ({"schedule__batch_size": 1, "schedule__gradient_checkpointing": True, "tuning__method": "full"}, "training",
          "failure.memory_lora", {"tuning.method": "lora"}),
         ({"schedule__batch_size": 1, "schedule__gradient_checkpointing": True}, "training", "failure.memory_model", {}),
+        # Ten rows a step stay ten.
+        ({"schedule__batch_size": 5, "schedule__gradient_accumulation": 2}, "training", "failure.memory_batch",
+         {"schedule.batch_size": 2, "schedule.gradient_accumulation": 5}),
+        # It cannot accumulate, so checkpointing comes before fewer rows a step.
+        ({**LAYERWISE, "schedule__batch_size": 4}, "training", "failure.memory_checkpointing",
+         {"schedule.gradient_checkpointing": True}),
+        ({**LAYERWISE, "schedule__batch_size": 4, "schedule__gradient_checkpointing": True}, "training",
+         "failure.memory_rows", {"schedule.batch_size": 2}),
+        # It trains whole weights only: LoRA would be refused.
+        ({**LAYERWISE, "schedule__batch_size": 1, "schedule__gradient_checkpointing": True}, "training",
+         "failure.memory_model", {}),
     ],
 )  # fmt: skip
 def test_out_of_memory_offers_the_smallest_change_that_helps(
@@ -121,6 +135,7 @@ def test_out_of_memory_offers_the_smallest_change_that_helps(
 
     assert failed.advice is not None and failed.advice.key == advice
     assert dict(failed.change) == change
+    assert check(from_flat(dict(failed.change), small(**changes))) == check(small(**changes))
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 For memory the order is that in which a change costs least. Whether a config fits before it is started is `remedy.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tsft.config.codec import from_flat
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.config.schema import value_of
 from tsft.engine.device import has_fast_bf16
+from tsft.engine.remedy import accumulates, errors_of, smaller_sizes
 from tsft.errors import Message, message
 
 Value = str | int | float | bool | tuple[str, ...]
@@ -32,24 +34,35 @@ class Proposal:
 
 
 def for_memory(config: RunConfig, phase: str = "") -> Proposal:
-    """The change that lowers the peak and costs least. phase: what the run was at, one of PHASES."""
+    """The change that lowers the peak, costs least and can be started. phase: what the run was at, one of PHASES."""
+    before = errors_of(config)
+    for told, changed in _smaller(config, phase):
+        if errors_of(from_flat(changed, config)) <= before:
+            return _proposed(told, changed)
+    return Proposal(message("failure.memory_model"), ("model.name",))
+
+
+def _smaller(config: RunConfig, phase: str) -> Iterator[tuple[Message, Mapping[str, Value]]]:
+    """What would lower the peak, in the order in which it costs least."""
     schedule = config.schedule
     if phase == "evaluating" and schedule.eval_batch_size > 1:
         size = schedule.eval_batch_size // 2
-        return _proposed(message("failure.memory_eval_batch", batch=size), {"schedule.eval_batch_size": size})
-    if schedule.batch_size > 1:
-        size = max(1, schedule.batch_size // 2)
-        steps = schedule.gradient_accumulation * schedule.batch_size // size
-        changed = {"schedule.batch_size": size, "schedule.gradient_accumulation": steps}
-        return _proposed(message("failure.memory_batch", batch=size, accumulation=steps), changed)
+        yield message("failure.memory_eval_batch", batch=size), {"schedule.eval_batch_size": size}
+    # At least half of the rows less: a batch that is smaller by one may not be small enough.
+    half = next((size for size in smaller_sizes(config) if size <= schedule.batch_size // 2), 0)
+    if half and accumulates(config):
+        steps = schedule.gradient_accumulation * schedule.batch_size // half
+        changed: dict[str, Value] = {"schedule.batch_size": half, "schedule.gradient_accumulation": steps}
+        yield message("failure.memory_batch", batch=half, accumulation=steps), changed
     if not schedule.gradient_checkpointing:
-        return _proposed(message("failure.memory_checkpointing"), {"schedule.gradient_checkpointing": True})
+        yield message("failure.memory_checkpointing"), {"schedule.gradient_checkpointing": True}
+    if half and not accumulates(config):
+        yield message("failure.memory_rows", batch=half), {"schedule.batch_size": half}
     if config.data.cutoff_length > _SHORTEST_TOKENS:
         cutoff = max(_SHORTEST_TOKENS, config.data.cutoff_length // 2)
-        return _proposed(message("failure.memory_cutoff", cutoff=cutoff), {"data.cutoff_length": cutoff})
+        yield message("failure.memory_cutoff", cutoff=cutoff), {"data.cutoff_length": cutoff}
     if config.tuning.method == "full":
-        return _proposed(message("failure.memory_lora"), {"tuning.method": "lora"})
-    return Proposal(message("failure.memory_model"), ("model.name",))
+        yield message("failure.memory_lora"), {"tuning.method": "lora"}
 
 
 def for_batch(config: RunConfig, extreme: tuple[str, ...]) -> Proposal:

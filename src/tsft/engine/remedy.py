@@ -29,8 +29,8 @@ def smallest_change(
     """
     if estimate(config).total_bytes <= available_bytes:
         return None
-    before = _errors(config, judge)
-    for changed, told in _changes(config, lambda each: _errors(each, judge) <= before):
+    before = errors_of(config, judge)
+    for changed, told in _changes(config, lambda each: errors_of(each, judge) <= before):
         need = _need(changed, estimate)
         if need is not None and need <= available_bytes:
             field, key, values = told
@@ -46,7 +46,8 @@ def _need(config: RunConfig, estimate: Callable[[RunConfig], MemoryEstimate]) ->
         return None
 
 
-def _errors(config: RunConfig, judge: Judge) -> set[tuple[str, str]]:
+def errors_of(config: RunConfig, judge: Judge = check) -> set[tuple[str, str]]:
+    """Field and kind of everything that keeps a config from starting."""
     return {(each.field, each.message.key) for each in judge(config) if not each.is_warning}
 
 
@@ -82,10 +83,11 @@ def _changes(config: RunConfig, is_allowed: Callable[[RunConfig], bool]) -> Iter
 def _smaller_batches(config: RunConfig) -> Iterator[tuple[RunConfig, _Told]]:
     """Fewer rows at once and checkpointing; the last one has a batch of one row and checkpointing."""
     schedule = config.schedule
-    rows = schedule.batch_size * schedule.gradient_accumulation
-    smaller = [size for size in range(schedule.batch_size - 1, 0, -1) if rows % size == 0]
-    # An optimizer that steps in the backward pass adds nothing up: its steps see fewer rows then; the model differs.
-    adds_up = not OPTIMIZERS[config.optim.optimizer].steps_in_backward
+    rows, smaller, adds_up = (
+        schedule.batch_size * schedule.gradient_accumulation,
+        smaller_sizes(config),
+        accumulates(config),
+    )
     key = "batch_size" if adds_up else "rows_a_step"
 
     def batches(base: RunConfig, key: str) -> Iterator[tuple[RunConfig, _Told]]:
@@ -106,6 +108,17 @@ def _smaller_batches(config: RunConfig) -> Iterator[tuple[RunConfig, _Told]]:
         yield alone
         yield from batches(config, key)
     yield from batches(checked, f"{key}_and_checkpointing")
+
+
+def smaller_sizes(config: RunConfig) -> list[int]:
+    """Batch sizes with which whole batches still make the rows of a step, the largest first."""
+    rows = config.schedule.batch_size * config.schedule.gradient_accumulation
+    return [size for size in range(config.schedule.batch_size - 1, 0, -1) if rows % size == 0]
+
+
+def accumulates(config: RunConfig) -> bool:
+    """Whether gradients can be added up; an optimizer that steps in the backward pass sees fewer rows a step then."""
+    return not OPTIMIZERS[config.optim.optimizer].steps_in_backward
 
 
 def with_batch(config: RunConfig, size: int, accumulation: int) -> RunConfig:
