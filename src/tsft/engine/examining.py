@@ -13,12 +13,12 @@ import psutil
 import torch
 
 from tsft.config.run_config import RunConfig
-from tsft.data.preparation import PreparedData, prepare
 from tsft.engine.control import Control
 from tsft.engine.device import give_memory_back
 from tsft.engine.failures import failure_of
-from tsft.engine.job import Job, ProgressTeller
+from tsft.engine.job import Job
 from tsft.engine.model_rules import model_problems
+from tsft.engine.preparing import prepared_rows
 from tsft.engine.readiness import SketchBook, make_card
 from tsft.engine.recipe import rehearse
 from tsft.engine.rehearsal import MemoryPeak, micro_batches, rehearsed
@@ -130,7 +130,7 @@ class _Look:
         job = Job(self._config, RunFolder(folder), folder.name, self._book.workspace, self._board, self._control)
         job.enter("loading", self._config.model.name)
         processor = self._book.of(self._config).processor
-        data = _prepared(job, processor)
+        data = prepared_rows(job, processor)
         self._control.obey()
         card = make_card(self._config, self._book, data, self._record, self._process_bytes)
         self._examined = replace(self._examined, readiness=card)
@@ -150,25 +150,6 @@ class _Look:
         accumulation = self._config.schedule.gradient_accumulation
         a_step = min(seconds) * accumulation / micro_batches(self._config)
         return Trial(peak.bytes, a_step, len(seconds))
-
-
-def _prepared(job: Job, processor: object) -> PreparedData:
-    """The rows as a run would prepare them, into the same caches."""
-    teller, config = ProgressTeller(job), job.config
-
-    def progress(what: Message, done: int, total: int) -> None:
-        phase, unit = ("reading", "bytes") if what.key.endswith("reading") else ("encoding", "rows")
-        teller.tell(phase, str(what.values.get("dataset", "")), done, total, unit)
-
-    return prepare(
-        config.data,
-        processor,  # type: ignore[arg-type]
-        job.workspace.dataset_folders(config.data.folder),
-        job.workspace.cache,
-        seed=config.schedule.seed,
-        progress=progress,
-        should_stop=job.control.should_stop,
-    )
 
 
 def _too_large(need: int, available: int) -> Message:

@@ -12,7 +12,7 @@ from transformers import set_seed
 from transformers.utils import logging as transformers_logging
 
 from tsft.config.run_config import ADAPTERS
-from tsft.data.preparation import PreparedData, prepare
+from tsft.data.preparation import PreparedData
 from tsft.engine.arguments import training_arguments
 from tsft.engine.bad_batch import batch_at_fault
 from tsft.engine.checkpoints import CheckpointKeeper
@@ -21,6 +21,7 @@ from tsft.engine.ending import finish
 from tsft.engine.job import Job, ProgressTeller, planned_steps
 from tsft.engine.liger import use_liger
 from tsft.engine.packing import packed
+from tsft.engine.preparing import prepared_rows
 from tsft.engine.probes import Probing, choose_probes
 from tsft.engine.rehearsal import StepClock, longest_only
 from tsft.engine.reporter import Reporter
@@ -32,7 +33,7 @@ from tsft.engine.trackers import tracked
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary, trains_encoder
 from tsft.engine.watchdog import Watchdog
 from tsft.engine.wishes import grant_wishes
-from tsft.errors import Message, message
+from tsft.errors import message
 from tsft.model.loading import Loaded, load
 from tsft.run.events import DataRead, DataUsed, Planned
 from tsft.run.ports import Stopped
@@ -116,23 +117,7 @@ def _weights_bytes(folder: Path) -> int:
 
 
 def _read_data(job: Job, loaded: Loaded) -> PreparedData:
-    teller = ProgressTeller(job)
-
-    def progress(what: Message, done: int, total: int) -> None:
-        phase = "reading" if what.key.endswith("reading") else "encoding"
-        unit = "bytes" if phase == "reading" else "rows"
-        teller.tell(phase, str(what.values.get("dataset", "")), done, total, unit)
-
-    data = prepare(
-        job.config.data,
-        loaded.processor,
-        job.workspace.dataset_folders(job.config.data.folder),
-        job.workspace.cache,
-        seed=job.config.schedule.seed,
-        progress=progress,
-        should_stop=job.control.should_stop,
-        notify=lambda told: job.note("info", told),
-    )
+    data = prepared_rows(job, loaded.processor, lambda told: job.note("info", told))
     used = [DataUsed(each.name, each.kept, each.rows_read, each.content) for each in data.report.datasets]
     job.board.say(DataRead(time.time(), tuple(used)))
     return data
