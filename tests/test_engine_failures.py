@@ -3,6 +3,7 @@
 import errno
 import gc
 import pickle
+import shutil
 import time
 from pathlib import Path
 
@@ -232,7 +233,8 @@ def test_a_start_that_loses_the_race_leaves_no_run_behind(bench: Bench, tmp_path
 
 
 def test_a_fetch_that_fails_unexpectedly_says_so_and_can_be_tried_again(bench: Bench) -> None:
-    (bench.workspace.models / "smollm2-135m").write_text("a file where the folder should be")
+    shutil.rmtree(bench.workspace.models)
+    bench.workspace.models.write_text("a file where the folder should be")
 
     for _ in range(2):
         bench.engine.fetch_model("smollm2-135m")
