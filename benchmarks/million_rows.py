@@ -1,4 +1,4 @@
-"""A JSONL of a million rows: time to the first rows, to an index of all rows, and to a whole round of the doctor.
+"""A JSONL of a million rows: its line in the list, its first rows, an index of all rows, a whole round of the doctor.
 
 Each stage is a process of its own, so that its peak memory is its own. `python benchmarks/million_rows.py [ROWS]`
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 ROWS = 1_000_000
 POINTS = 64
-STAGES = ("preview", "index", "quick check", "whole check", "stop", "report again")
+STAGES = ("list", "preview", "index", "quick check", "whole check", "stop", "report again")
 
 
 def make(path: Path, rows: int) -> None:
@@ -37,12 +37,16 @@ def make(path: Path, rows: int) -> None:
 def stage(name: str, path: Path, cache: Path) -> None:
     """Do one stage and print its seconds and the peak of this process in MiB."""
     from tsft.data.checks.diagnosis import Look, diagnose, source_of
+    from tsft.data.overview import overview
     from tsft.data.registry import find_dataset
     from tsft.data.row_access import RowAccess
     from tsft.run.ports import Stopped
 
     begun, told = time.perf_counter(), ""
-    if name in ("preview", "index"):
+    if name == "list":
+        seen = overview(find_dataset(str(path), [], cache), [], cache)
+        told = f"about {seen.rows:,} rows, {seen.points} points, {seen.languages}"
+    elif name in ("preview", "index"):
         access = RowAccess(source_of(find_dataset(str(path), [], cache)), cache)
         told = f"{len(access.first(20))} rows"
         if name == "index":

@@ -19,12 +19,13 @@ from tests.test_data_tasks import by_hand
 from tsft.build_commands import recipe_of
 from tsft.cli import BAD_SETTINGS, FINISHED, main
 from tsft.data.builder.dataset import build, notes_of, preview, survey
-from tsft.data.builder.recipe import RECIPE_SUFFIX, BuildRecipe, check_recipe, command, read_recipe
+from tsft.data.builder.recipe import BuildRecipe, check_recipe, command, read_recipe
 from tsft.data.builder.wordings import filled_sentence, step_sentence
 from tsft.data.checks.diagnosis import Look, diagnose
 from tsft.data.checks.rows import examine_row
 from tsft.data.mapping import GUESS
 from tsft.data.provenance import read_provenance
+from tsft.data.recipe_files import RECIPE_SUFFIX
 from tsft.errors import UserError
 from tsft.evaluate.scores import score
 from tsft.flags import command_parser

@@ -41,3 +41,21 @@ def test_a_quick_check_compares_no_rows(tmp_path, capsys):
     path = write_lines(tmp_path / "rows.jsonl", [good(1), good(1)])
     assert main(["data", "check", str(path), "--quick", "--workspace", str(tmp_path / "w")]) == FINISHED
     assert "duplicate" not in capsys.readouterr().out
+
+
+def test_files_are_brought_in_listed_and_taken_away(tmp_path, capsys):
+    path = write_lines(tmp_path / "rows.jsonl", [good(1), good(2)])
+    workspace = ["--workspace", str(tmp_path / "w"), "--lang", "en"]
+    assert main(["data", "import", str(path), *workspace]) == FINISHED
+    assert "Dataset rows was added." in capsys.readouterr().out
+    assert main(["data", "list", *workspace]) == FINISHED
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told] == ["Name", "rows", "demo"] and told[1].split()[1] == "2"
+    assert (
+        main(["data", "export", "rows", "--format", "parquet", "--to", str(tmp_path / "out"), *workspace]) == FINISHED
+    )
+    assert "2 rows were exported" in capsys.readouterr().out
+    assert (tmp_path / "out" / "rows.parquet").is_file()
+    assert main(["data", "import", str(tmp_path / "gone.jsonl"), *workspace]) == BAD_SETTINGS
+    assert "gone.jsonl" in capsys.readouterr().err
+    assert main(["data", "export", "rows", "--hub", "nobody", *workspace]) == BAD_SETTINGS

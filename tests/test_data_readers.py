@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data_fakes import row, write_lines
+from tsft.data.encodings import encoding_of, guess
 from tsft.data.examples import Findings
-from tsft.data.files import encoding_of, read_raw
+from tsft.data.files import read_raw
 from tsft.data.mapping import GUESS, mapping_of
 from tsft.data.preparation import check_dataset
 from tsft.data.readers import Source, checked_rows, read_source
@@ -120,8 +121,18 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path, name, write):
     assert findings.kept == findings.rows_read == 20
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        *(
+            (encoding, name)
+            for encoding in ("utf-8", "utf-8-sig", "gb18030")
+            for name in ("a.jsonl", "a.json", "a.csv")
+        ),
+        ("utf-16", "a.json"),
+        ("utf-16", "a.csv"),
+    ],
+)
 def test_a_chinese_file_is_read_in_any_of_its_encodings(tmp_path, name, encoding):
     rows = [row("温度 <ts><ts/> 上升吗？", "是")]
     {"a.jsonl": write_jsonl, "a.json": write_list, "a.csv": write_csv}[name](tmp_path / name, rows)
@@ -129,14 +140,44 @@ def test_a_chinese_file_is_read_in_any_of_its_encodings(tmp_path, name, encoding
     (tmp_path / name).write_bytes(text.encode(encoding))
     (example,), findings = read(tmp_path / name)
     assert example.turns[0]["content"] == "温度 <ts><ts/> 上升吗？"
-    assert [note.key for note in findings.file_notes] == (["data.file.read_as"] if encoding == "gb18030" else [])
+    assert [note.key for note in findings.file_notes] == (
+        ["data.file.read_as"] if encoding in ("gb18030", "utf-16") else []
+    )
 
 
-def test_a_file_in_utf_16_is_refused_by_name(tmp_path):
+TEXTS = {
+    "gb18030": ["时间,温度(℃),压力", "温度", '{"input":"请描述这条序列<ts><ts/>的变化趋势。","output":"先升后降"}'],
+    "cp932": ["時刻,温度,センサー", "温度(℃),異常ラベル", "時刻,値,ラベル"],
+    "cp949": ["시간,온도,압력", "측정값,이상 여부,설비 번호"],
+    "cp1251": ["Время;Температура", "авария;метка", "t,°C;Давление"],
+    "cp1252": ["Zeit;Temperatur (°C);Druck", "timestamp,temp_°C", "Störung;Größe;µm", "température;pression"],
+    "utf-16": ["时间,温度"],
+    "utf-8": ["时间,温度 °C"],
+}
+
+
+@pytest.mark.parametrize(("encoding", "text"), [(name, text) for name, texts in TEXTS.items() for text in texts])
+def test_the_encoding_is_told_by_the_letters(encoding, text):
+    # Where a table is cut in the middle of a character, nothing changes.
+    found = {guess(f"{text}\n1;2,5\n".encode(encoding)), guess((f"{text}\n" * 9).encode(encoding)[:-1], is_whole=False)}
+    assert {str(each).removesuffix("-sig") for each in found} == {encoding}
+
+
+def test_the_bytes_of_a_bracket_in_a_chinese_character_end_no_row(tmp_path):
+    # The second bytes of these are those of \\, [, ] and {.
+    text = "".join(bytes([0x81, second]).decode("gb18030") for second in (0x5C, 0x5B, 0x5D, 0x7B))
+    (tmp_path / "a.json").write_bytes(
+        json.dumps([row(f"{text} <ts><ts/>{text}", "是的")] * 2, ensure_ascii=False).encode("gb18030")
+    )
+    examples, _ = read(tmp_path / "a.json")
+    assert [each.turns[0]["content"] for each in examples] == [f"{text} <ts><ts/>{text}"] * 2
+
+
+def test_lines_in_utf_16_are_refused_by_name(tmp_path):
     (tmp_path / "a.jsonl").write_bytes("{}".encode("utf-16"))
     with pytest.raises(UserError) as refused:
         read(tmp_path / "a.jsonl")
-    assert refused.value.message.key == "data.file.encoding"
+    assert refused.value.message.key == "data.file.utf16_lines"
     assert refused.value.message.values["file"] == "a.jsonl"
 
 
@@ -258,7 +299,7 @@ def test_whatever_a_file_holds_every_row_is_kept_or_counted(tmp_path, pieces, na
         raw = sum(1 for _ in read_raw(tmp_path / name, encoding_of(tmp_path / name)))
         examples, findings = read(tmp_path / name)
     except UserError as refused:
-        assert refused.message.key == "data.file.encoding"
+        assert refused.message.key in ("data.file.encoding", "data.file.utf16_lines")
         return
     assert findings.rows_read == raw == findings.kept + sum(findings.dropped.values())
     assert len(examples) == findings.kept

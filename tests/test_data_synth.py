@@ -21,16 +21,17 @@ from tsft.data.synth.groups import _deviating
 from tsft.data.synth.measure import EVENT_SHARE, EVENT_SIGMAS, autocorrelation, measured
 from tsft.data.synth.plan import EDGE_POINTS, EventPlan, Plan, gap_points, render
 from tsft.data.synth.recipe import SynthRecipe
-from tsft.data.synth.rows import synth_row, synth_rows
-from tsft.data.tasks.catalog import TASKS
+from tsft.data.synth.rows import synth_row, synth_rows, synth_scene
+from tsft.data.tasks.catalog import SYNTH_TASKS
 from tsft.data.tasks.event_types import EVENT_TYPE, EVENT_TYPES
+from tsft.data.tasks.fields import decimals_for
 from tsft.evaluate.baselines import text_only
 from tsft.evaluate.scores import score
 
 RECIPE = SynthRecipe(count=600)
 GOLDEN = "304bfa6d0507fae2"
 METRIC = DOMAINS[0].metrics[0]
-KEYS = [each.key for each in TASKS]
+KEYS = [each.key for each in SYNTH_TASKS]
 
 
 @cache
@@ -364,3 +365,36 @@ def test_json_answers_are_json_with_the_fields_of_the_label():
 def test_values_stay_in_a_plausible_size():
     for row in rows():
         assert all(np.isfinite(s).all() and np.abs(s).max() <= 1e9 for s in map(np.array, row["timeseries"]))
+
+
+# -- points that were not measured -------------------------------------------------------------------------------------
+
+
+LENGTHS = st.sampled_from([(32, 40), (64, 256), (400, 600)])
+
+
+@settings(max_examples=25, deadline=None)
+@given(index=st.integers(0, 5000), task=st.sampled_from(KEYS), lengths=LENGTHS)
+def test_what_was_not_measured_is_a_straight_line_and_said_so(index, task, lengths):
+    recipe = SynthRecipe(tasks={task: 1.0}, lengths=lengths, missing_share=1.0)
+    row, subject = synth_scene(recipe, index)
+    meta = json.loads(row["meta"])
+    assert meta["missing"]
+    for start, end in meta["missing"]:
+        assert f"{start}-{end}" in row["input"].split("<ts>")[0]
+        for series in subject.series:
+            piece = series.values[start - 1 : end + 1]
+            assert 2 <= start < end <= len(series) - 2
+            line = np.linspace(piece[0], piece[-1], len(piece))
+            assert np.abs(piece - line).max() <= 10.0 ** -decimals_for(series.values) + 1e-9
+            for event in (series.attributes.events if series.attributes else None) or ():
+                assert end <= event.start or start >= event.end, "an event is hidden by a gap"
+    assert not examine_row(row, GUESS).sentences and score(row["output"], meta["label"]).value == 1
+
+
+def test_a_share_of_rows_has_gaps_and_none_by_default():
+    def share(recipe):
+        return np.mean(["missing" in json.loads(row["meta"]) for row in synth_rows(recipe)])
+
+    assert share(SynthRecipe(count=120)) == 0
+    assert 0.25 < share(SynthRecipe(count=300, missing_share=0.4)) < 0.55

@@ -10,7 +10,8 @@ import pytest
 from tsft.cli import main
 from tsft.data.preparation import check_dataset
 from tsft.data.provenance import read_provenance
-from tsft.data.synth.dataset import RECIPE_SUFFIX, SynthJob, command, read_job, write_dataset
+from tsft.data.recipe_files import RECIPE_SUFFIX
+from tsft.data.synth.dataset import SynthJob, command, read_job, write_dataset
 from tsft.data.synth.recipe import SynthRecipe, check_recipe
 from tsft.errors import UserError
 from tsft.flags import command_parser

@@ -13,7 +13,7 @@ from tsft.data.tasks.catalog import QUESTIONS, TASKS, find_task, offers
 from tsft.data.tasks.event_types import EVENT_TYPES
 from tsft.data.tasks.questions_short import QUESTIONS as SHORT_QUESTIONS
 from tsft.data.tasks.row import ask, introduction, recompute, to_row
-from tsft.data.tasks.subject import Attributes, Event, NamedSeries, Relations, Subject
+from tsft.data.tasks.subject import Attributes, Event, NamedSeries, NamedStretch, Relations, Subject
 from tsft.data.tasks.words import FIELD_WORDS, INTRODUCTIONS, LANGUAGES, OPTIONS, STYLES
 from tsft.errors import UserError
 from tsft.evaluate.scores import score
@@ -40,9 +40,10 @@ def subject(events: bool = True, length: int = 256) -> Subject:
 
     stretches = ((98, 103), (120, 150)) if events else ()
     relations = Relations((0, 1), 0 if events else None, 100)
-    return Subject(
-        (one("load", 0), one("load 2", 50), one("进水压力", 3)), stretches, "idle", ("idle", "run"), relations
-    )
+    names = ("leak", "阀门卡死")
+    named = tuple(NamedStretch(name, *stretch) for name, stretch in zip(names, stretches, strict=False))
+    series = (one("load", 0), one("load 2", 50), one("进水压力", 3))
+    return Subject(series, stretches, "idle", ("idle", "run"), named, (*names, "overload"), relations)
 
 
 def asked(task, language="en", style="json", wanted="", about=None, seed=0):

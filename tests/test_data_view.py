@@ -75,6 +75,9 @@ def test_quoted_positions_are_mapped_to_the_series_that_the_sentence_names():
         (2, 2, (), True),
     ]
     assert answer[view.quotes[0].begin : view.quotes[0].end] == "points 3-5"
+    asked, told = '"Load (%)": <ts><ts/>\n"温度（°C）": <ts><ts/>', "Load falls at point 3. 温度 at point 4."
+    named = row(asked, told, [[1.0] * 9] * 2)
+    assert [each.series for each in view_row(located(named)).quotes] == [(1,), (2,)]
     (only,) = view_row(located(row(answer="第 2 个点"))).quotes
     assert only.series == (1,)
 

@@ -86,6 +86,7 @@ COUNT = {"name": "count", "word": "count", "kind": "count", "value": 3}
         ("three", [COUNT], [3]),
         ("三次", [COUNT], [3]),
         ("never", [COUNT], [0]),
+        ("Value: none. Its events: shake @5.", [NUMBER, EVENTS], [None, [{"type": "shake", "start": 5, "size": None}]]),
         ("shake @50 (3.1)", [EVENTS], [[{"type": "shake", "start": 50, "size": 3.1}]]),
         ("向上尖峰（第 50 点）", [EVENTS], [[{"type": "upward spike", "start": 50, "size": None}]]),
     ],
@@ -120,6 +121,17 @@ def test_a_position_is_judged_by_its_distance_wherever_it_is():
     for true, said, is_right in ((0, 3, True), (5, 10, False), (200, 205, False), (0, 0, True)):
         judged = score(str(said), label({**POINT, "value": true}))
         assert judged.is_right == is_right and judged.is_read
+
+
+def test_events_without_a_known_size_are_judged_by_name_and_place():
+    known = {**EVENTS, "value": [{"type": "shake", "start": 50}], "is_sized": False}
+    for text, value in (
+        ("shake @52", 1.0),
+        ("shake @52 (9)", 1.0),
+        ("shake @90", 0.0),
+        ('{"events": [{"type": "shake", "start": 50}]}', 1.0),
+    ):
+        assert score(text, label(known)).value == value
 
 
 def test_invented_events_cost_marks_and_an_empty_truth_is_scored():

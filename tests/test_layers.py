@@ -24,6 +24,7 @@ LAYERS = (
         "endings",
         "settings_command",
         "data_commands",
+        "dataset_commands",
         "synth_commands",
         "build_commands",
     ),
@@ -56,8 +57,8 @@ HOMES = {
 FORBIDDEN = {("ui", "model")}
 # Parts that may load others at first use, so that the page and --help are there at once.
 LATE = ("cli", "engine")
-# Optional extras (modelscope brings requests), what only a download needs, and what only a picture needs.
-LATE_PACKAGES = ("modelscope", "requests", "huggingface_hub", "gguf", "matplotlib")
+# Optional extras (modelscope brings requests), and what only a download, a picture or a spreadsheet needs.
+LATE_PACKAGES = ("modelscope", "requests", "huggingface_hub", "gguf", "matplotlib", "openpyxl")
 
 
 @dataclass(frozen=True)

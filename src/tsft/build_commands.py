@@ -2,18 +2,18 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tsft.data.builder.dataset import build, notes_of, preview, survey
 from tsft.data.builder.recipe import BuildRecipe, check_recipe, command, read_recipe
-from tsft.errors import Problem, message, raise_if_any
+from tsft.endings import user
+from tsft.errors import message, raise_if_any
 from tsft.i18n import say
 from tsft.store.workspace import open_workspace
-from tsft.synth_commands import weights
+from tsft.synth_commands import given_entries, weights
 from tsft.terminal import progress_bar
 
 Tell = Callable[[str], None]
@@ -40,7 +40,7 @@ def build_rows(options: argparse.Namespace, language: str, tell: Tell) -> None:
             workspace.cache,
             replaces=options.replace,
             progress=move,
-            by=os.environ.get("USER") or os.environ.get("USERNAME") or "",
+            by=user(),
         )
     for sentence in built.messages():
         tell(say(language, sentence))
@@ -66,18 +66,8 @@ def look(recipe: BuildRecipe, language: str, tell: Tell) -> None:
 def recipe_of(options: argparse.Namespace) -> BuildRecipe:
     """The recipe of a file (or the defaults) with the flags put in; UserError with everything wrong."""
     recipe = read_recipe(Path(options.recipe)) if options.recipe else BuildRecipe()
-    changes: dict[str, Any] = {"sources": tuple(options.sources)} if options.sources else {}
-    problems: list[Problem] = []
-    for each in fields(BuildRecipe):
-        given = getattr(options, each.name, None)
-        if given is None or each.name == "sources":
-            continue
-        try:
-            changes[each.name] = _value(each.name, given)
-        except ValueError:
-            problems.append(Problem(each.name, message("cli.synth.not_read", flag=each.name, value=str(given))))
-    raise_if_any(problems)
-    recipe = replace(recipe, **changes)
+    sources: dict[str, Any] = {"sources": tuple(options.sources)} if options.sources else {}
+    recipe = replace(recipe, **given_entries(options, BuildRecipe, _value, but="sources"), **sources)
     raise_if_any(check_recipe(recipe))
     return recipe
 

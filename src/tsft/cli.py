@@ -199,6 +199,14 @@ def _data_make(options: argparse.Namespace, language: str) -> int:
     return FINISHED
 
 
+def _data_files(options: argparse.Namespace, language: str) -> int:
+    """`data list`, `data import` and `data export`."""
+    from tsft.dataset_commands import run_dataset_command
+
+    run_dataset_command(options, language, print, user())
+    return FINISHED
+
+
 def _reader_of(model: str, workspace: Any) -> Any:
     """The processor of a model in the workspace."""
     from tsft.config.run_config import ModelSettings, RunConfig
@@ -341,6 +349,9 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "data fix": _data_fix,
     "data synth": _data_make,
     "data build": _data_make,
+    "data list": _data_files,
+    "data import": _data_files,
+    "data export": _data_files,
     "presets list": _presets,
     "presets show": _presets,
     "presets import": _presets,

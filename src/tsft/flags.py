@@ -32,6 +32,7 @@ SYNTH_FLAGS: tuple[tuple[str, type, str], ...] = (
     ("difficulty", str, "NAME"),
     ("none-share", float, "0-1"),
     ("context-share", float, "0-1"),
+    ("missing-share", float, "0-1"),
     ("mix-with", str, "DATASET"),
     ("share", float, "0-1"),
     ("format", str, "jsonl|parquet"),
@@ -141,6 +142,16 @@ def add_data_commands(data: Any, language: str, shared: argparse.ArgumentParser)
         each.add_argument(
             "--cutoff", type=int, default=0, metavar="TOKENS", help=translate(language, "cli.help.cutoff")
         )
+
+    _command(data, "list", "data list", language, shared)
+    bring = _command(data, "import", "data import", language, shared)
+    bring.add_argument("paths", nargs="+", metavar="PATH", help=translate(language, "cli.help.import_paths"))
+    take = _command(data, "export", "data export", language, shared)
+    take.add_argument("dataset", metavar="PATH_OR_NAME", help=translate(language, "cli.help.fix_dataset"))
+    for flag, default, sign in (("format", "jsonl", "jsonl|parquet"), ("to", "", "FOLDER"), ("hub", "", "OWNER/NAME")):
+        text = translate(language, f"cli.help.export.{flag}")
+        take.add_argument(f"--{flag}", default=default, metavar=sign, help=text)
+    take.add_argument("--public", action="store_true", help=translate(language, "cli.help.export.public"))
 
     _add_synth(_command(data, "synth", "data synth", language, shared), language)
     _add_build(_command(data, "build", "data build", language, shared), language)

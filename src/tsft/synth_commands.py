@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from tsft.data.synth.dataset import SynthJob, check_job, command, read_job, write_dataset
 from tsft.data.synth.recipe import SynthRecipe, check_recipe
 from tsft.data.synth.rows import synth_rows
+from tsft.endings import user
 from tsft.errors import Problem, message, raise_if_any
 from tsft.evaluate.baselines import text_only
 from tsft.i18n import translate
@@ -39,7 +39,7 @@ def synth(options: argparse.Namespace, language: str, tell: Callable[[str], None
             workers=options.workers,
             replaces=options.replace,
             progress=move,
-            by=os.environ.get("USER") or os.environ.get("USERNAME") or "",
+            by=user(),
         )
     counts = {"generated": written.generated, "own": written.own}
     tell(translate(language, "cli.synth.written", name=written.name, path=str(written.path), **counts))
@@ -65,24 +65,32 @@ def baseline_rows(options: argparse.Namespace) -> list[tuple[str, ...]]:
 def job_of(options: argparse.Namespace) -> SynthJob:
     """The job of a recipe file (or the defaults) with the flags put in; UserError with everything wrong."""
     job = read_job(Path(options.recipe)) if options.recipe else SynthJob()
-    changes: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for each in fields(SynthRecipe):
-        given = getattr(options, each.name, None)
-        if given is None:
-            continue
-        try:
-            changes[each.name] = _value(each.name, given)
-        except ValueError:
-            problems.append(Problem(each.name, message("cli.synth.not_read", flag=each.name, value=str(given))))
-    raise_if_any(problems)
-    recipe = replace(job.recipe, **changes)
+    recipe = replace(job.recipe, **given_entries(options, SynthRecipe, _value))
     own = {
         name: getattr(options, name) for name in ("mix_with", "share", "format") if getattr(options, name) is not None
     }
     job = replace(job, recipe=recipe, **own)
     raise_if_any([*check_recipe(recipe), *check_job(job)])
     return job
+
+
+def given_entries(
+    options: argparse.Namespace, recipe: type, value_of: Callable[[str, Any], Any], but: str = ""
+) -> dict[str, Any]:
+    """The entries of a recipe that have a flag that was given, read by `value_of(name, text)`; UserError for all that
+    it could not read (ValueError). `but` is no flag."""
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for each in fields(recipe):
+        given = getattr(options, each.name, None)
+        if given is None or each.name == but:
+            continue
+        try:
+            found[each.name] = value_of(each.name, given)
+        except ValueError:
+            problems.append(Problem(each.name, message("cli.synth.not_read", flag=each.name, value=str(given))))
+    raise_if_any(problems)
+    return found
 
 
 def _value(name: str, given: Any) -> Any:

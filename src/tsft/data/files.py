@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from tsft.data.encodings import UTF_8, UTF_16
 from tsft.data.examples import RowRefused, refuse
 from tsft.errors import Message, UserError, message
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
-SAMPLE_BYTES = 4 * 1024 * 1024
 # One line longer than this is not a row: 256 MiB is about 13 million values written out.
 LINE_BYTES = 256 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
@@ -43,7 +43,10 @@ def data_files(path: Path) -> list[Path]:
 
 
 def read_raw(path: Path, encoding: str) -> Iterator[RawRow]:
-    """Every row of one file, in order; `encoding` from `encoding_of`. A row that cannot be read comes with a reason."""
+    """Every row of one file, in order; `encoding` from `encoding_of`. A row that cannot be read comes with a reason.
+
+    Lines of UTF-16 are a UserError: a row there has no bytes of its own. `importing` makes UTF-8 of them.
+    """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return _read_parquet(path)
@@ -51,30 +54,17 @@ def read_raw(path: Path, encoding: str) -> Iterator[RawRow]:
         return _read_csv(path, encoding)
     if suffix in (".jsonl", ".json"):
         # Many files named .json hold one object a line, and some .jsonl files hold a list: the first byte tells.
-        return _read_list(path, encoding) if _first_byte(path) == b"[" else _read_lines(path, encoding)
+        if _first_byte(path) == b"[":
+            return _read_list(path, encoding)
+        if encoding == UTF_16:
+            raise UserError(message("data.file.utf16_lines", file=path.name))
+        return _read_lines(path, encoding)
     raise UserError(message("data.file.kind", file=path.name, kinds=", ".join(SUFFIXES)))
 
 
 def has_lines(path: Path) -> bool:
     """Whether each row of the file is a line of JSON."""
     return path.suffix.lower() in (".jsonl", ".json") and _first_byte(path) != b"["
-
-
-def encoding_of(path: Path) -> str:
-    """ "utf-8-sig" (with or without BOM) or "gb18030", judged by the first 4 MiB; another encoding is a UserError."""
-    if path.suffix.lower() == ".parquet":
-        return "utf-8-sig"
-    with path.open("rb") as file:
-        sample = file.read(SAMPLE_BYTES)
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise UserError(message("data.file.encoding", file=path.name))
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            codecs.getincrementaldecoder(encoding)().decode(sample, final=len(sample) < SAMPLE_BYTES)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise UserError(message("data.file.encoding", file=path.name))
 
 
 def parse_json(text: bytes | str) -> Any:
@@ -109,12 +99,18 @@ def _read_lines(path: Path, encoding: str) -> Iterator[RawRow]:
 
 
 def _read_list(path: Path, encoding: str) -> Iterator[RawRow]:
+    number = 0
     with path.open("rb") as file:
-        for number, (piece, done) in enumerate(_list_items(file), 1):
-            yield parsed_row(number, piece, encoding, done)
+        # In other encodings a bracket or a quote may be the second byte of a character.
+        plain = file if encoding == UTF_8 else codecs.EncodedFile(file, "utf-8", encoding, "surrogateescape")
+        try:
+            for number, (piece, done) in enumerate(_list_items(plain), 1):
+                yield parsed_row(number, piece, UTF_8, done)
+        except UnicodeError:
+            yield RawRow(number + 1, None, message("data.row.encoding"), file.tell())
 
 
-def _list_items(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+def _list_items(file: Any) -> Iterator[tuple[bytes, int]]:
     """The text of each item of a top-level list, without holding the file: brackets are counted, strings skipped.
 
     What stands between two items and is neither comma nor space is given out as an item, to be refused by the parser.
@@ -159,7 +155,7 @@ def _list_items(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 def parsed_row(number: int, text: bytes, encoding: str, done: int) -> RawRow:
     """One line, or one item of a list, as a raw row."""
-    from_other = encoding != "utf-8-sig"
+    from_other = encoding != UTF_8
     try:
         value = parse_json(text.decode(encoding) if from_other else text)
     except UnicodeDecodeError:
@@ -217,8 +213,12 @@ def _read_parquet(path: Path) -> Iterator[RawRow]:
 
 
 def _first_byte(path: Path) -> bytes:
+    """The first byte that is no blank; of UTF-16 the zero bytes between are left out."""
     with path.open("rb") as file:
-        return file.read(4096).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        start = file.read(4096)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        start = start[2:].replace(b"\0", b"")
+    return start.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
 
 
 def json_type(value: Any) -> str:

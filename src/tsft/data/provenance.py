@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Provenance:
-    """The whole record. content: `data.content.content_hash` of the file.
+    """The whole record. content: `data.content.content_hash` of the file. rows: None where nobody has counted.
 
     mapping: the rows' columns as `ColumnMapping.to_json`, {} where they are to be guessed
     """
@@ -50,7 +50,7 @@ class Provenance:
     parents: tuple[Parent, ...]
     steps: tuple[Step, ...]
     content: str
-    rows: int
+    rows: int | None
     mapping: Mapping[str, Any] = field(default_factory=dict)
     made_at: float = field(default_factory=time.time)
     by: str = ""
@@ -67,7 +67,7 @@ class Provenance:
             parents=parents,
             steps=tuple(Step(**each) for each in data["steps"]),
             content=str(data["content"]),
-            rows=int(data["rows"]),
+            rows=None if data["rows"] is None else int(data["rows"]),
             mapping=dict(data.get("mapping") or {}),
             made_at=float(data.get("made_at", 0.0)),
             by=str(data.get("by", "")),

@@ -20,8 +20,9 @@ from tsft.data.arrow_cache import (
     throttled,
 )
 from tsft.data.doctor import check_record
+from tsft.data.encodings import encoding_of
 from tsft.data.examples import Example, Findings, RowRefused
-from tsft.data.files import RawRow, encoding_of, read_raw
+from tsft.data.files import RawRow, read_raw
 from tsft.data.mapping import GUESS, ColumnMapping, guess_mapping
 from tsft.errors import Message, UserError, message
 from tsft.run.ports import Stopped

@@ -110,7 +110,7 @@ def _plain(path: Path, origin: str = "file", name: str = "") -> DatasetInfo:
     size = sum(each.stat().st_size for each in files)
     known = read_provenance(path)
     mapping = ColumnMapping.from_json(known.mapping) if known is not None and known.mapping else GUESS
-    rows = known.rows if known is not None else _row_count(files)
+    rows = known.rows if known is not None and known.rows is not None else _row_count(files)
     return DatasetInfo(name or safe_name(path.stem), path, rows, size, origin, problem, files, mapping)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from tsft.data.arrow_cache import Progress, ShouldStop, cached_folder, fingerprint, throttled
+from tsft.data.encodings import encoding_of
 from tsft.data.examples import RowRefused
-from tsft.data.files import RawRow, encoding_of, has_lines, parse_json, parsed_row
+from tsft.data.files import RawRow, has_lines, parse_json, parsed_row
 from tsft.data.mapping import GUESS, ColumnMapping, guess_mapping
 from tsft.data.readers import Source, mapped_rows, total_bytes
 from tsft.errors import Message, UserError, message

@@ -26,7 +26,7 @@ def turns_of(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dict[str
 def series_value_of(record: Mapping[str, Any], mapping: ColumnMapping) -> Any:
     """What stands in the series column: a list, or None where the row has none. JSON text in a cell is read."""
     value = record.get(mapping.timeseries)
-    return _from_cell(value)
+    return from_cell(value)
 
 
 def _alpaca(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dict[str, str]]:
@@ -47,7 +47,7 @@ def _alpaca(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dict[str,
 
 
 def _history(record: Mapping[str, Any], mapping: ColumnMapping) -> list[tuple[str, str]]:
-    pairs = _from_cell(record.get(mapping.history)) if mapping.history else None
+    pairs = from_cell(record.get(mapping.history)) if mapping.history else None
     if pairs is None:
         return []
     if not isinstance(pairs, list):
@@ -63,7 +63,7 @@ def _conversation(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dic
     column = next((name for name in candidates if name in record), None)
     if column is None:
         raise refuse("data.row.missing_column", column=" / ".join(candidates))
-    messages = _from_cell(record[column])
+    messages = from_cell(record[column])
     if not isinstance(messages, list):
         raise refuse("data.row.not_list", column=column, type=json_type(messages))
     turns = [_message(each, number, mapping) for number, each in enumerate(messages, 1)]
@@ -119,7 +119,7 @@ def _text(record: Mapping[str, Any], column: str) -> str:
     return value
 
 
-def _from_cell(value: Any) -> Any:
+def from_cell(value: Any) -> Any:
     """A CSV cell holds lists as JSON text; an empty cell is no value."""
     if isinstance(value, str):
         return parse_json(value) if value.strip() else None

@@ -3,6 +3,7 @@
 Gives data, draws nothing. What the model sees needs its processor (`RowReader`), which the engine has.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from tsft.data.row_access import LocatedRow
 from tsft.data.shapes import turns_of
 from tsft.errors import Message, UserError
 
+_UNIT_BEHIND = re.compile(r"\s*[(（][^()（）]*[)）]$")
 _SENTENCE_ENDS = ".。;；!?！？\n"
 # The range that scaled values may fill (ChatTS's sp scaling).
 SCALED_LIMIT = 3.0
@@ -124,7 +126,7 @@ def view_row(
         row=raw.row,
         turns=tuple(turns),
         series=tuple(
-            _series_view(number, points, names[number - 1] if number <= len(names) else SeriesName(), patch_size)
+            series_view(number, points, names[number - 1] if number <= len(names) else SeriesName(), patch_size)
             for number, points in enumerate(series, 1)
         ),
         quotes=tuple(_quote_views(turns, series, names)),
@@ -149,7 +151,8 @@ def _readable_series(record: Mapping[str, Any], mapping: Any) -> list[np.ndarray
     return [numbers_of(value) for value in values if isinstance(value, (list, np.ndarray))]
 
 
-def _series_view(number: int, points: np.ndarray, named: SeriesName, patch_size: int) -> SeriesView:
+def series_view(number: int, points: np.ndarray, named: SeriesName, patch_size: int = 0) -> SeriesView:
+    """A raw series under its name, with what scaling makes of it; patch_size 0: without patches."""
     known = points[np.isfinite(points)]
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(known.mean()) if len(known) else 0.0
@@ -193,13 +196,19 @@ def _series_of(quote: Quote, text: str, done: int, names: Sequence[SeriesName]) 
 def _mentioned(text: str, names: Sequence[SeriesName]) -> tuple[int, ...]:
     """Numbers of the series whose names stand in the text, in the order in which they do."""
     found: dict[int, int] = {}
+    spoken = [(number, name) for number, named in enumerate(names, 1) for name in _spoken(named)]
     # Longer names first, and taken out: "Load of pump 2" does not name "Load" as well.
-    for number, named in sorted(enumerate(names, 1), key=lambda each: -len(each[1].name)):
-        place = text.find(named.name) if named.name else -1
+    for number, name in sorted(spoken, key=lambda each: -len(each[1])):
+        place = text.find(name)
         if place >= 0:
-            found[number] = place
-            text = text.replace(named.name, "\0" * len(named.name))
+            found[number] = min(place, found.get(number, place))
+            text = text.replace(name, "\0" * len(name))
     return tuple(sorted(found, key=lambda number: found[number]))
+
+
+def _spoken(named: SeriesName) -> list[str]:
+    """What a sentence may call the series: its name, also without the unit in brackets behind it."""
+    return list(dict.fromkeys(name for name in (named.name, _UNIT_BEHIND.sub("", named.name)) if name))
 
 
 def _model_view(

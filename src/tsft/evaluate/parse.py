@@ -118,12 +118,16 @@ def _parts(text: str, fields: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _after(text: str, field: Mapping[str, Any], fields: Sequence[Mapping[str, Any]]) -> str:
-    """What stands behind `word:` up to the next field, or to the end of the line."""
+    """What stands behind `word:` up to the next field, the next sentence that speaks of one, or the end of the line."""
     found = re.search(_label_pattern(field), text, re.IGNORECASE)
     if found is None:
         return ""
-    others = "|".join(_label_pattern(each) for each in fields if each is not field)
-    stop = rf"(?:{others}|\n)" if others else r"\n"
+    rest_of = [each for each in fields if each is not field]
+    stops = [*(_label_pattern(each) for each in rest_of), r"\n"]
+    if rest_of:
+        cues = "|".join(_cue(each) for each in rest_of)
+        stops.append(rf"(?:\.\s|。)(?=[^.。\n]*(?:{cues}))")
+    stop = f"(?:{'|'.join(stops)})"
     rest = re.split(stop, text[found.end() :], maxsplit=1, flags=re.IGNORECASE)[0]
     return rest.strip().rstrip(";；") or ""
 
@@ -135,8 +139,12 @@ def _label_pattern(field: Mapping[str, Any]) -> str:
 
 
 def _sentence(text: str, field: Mapping[str, Any]) -> str:
-    cue = re.escape(normal(field["word"])).removesuffix("s")
-    return next((each for each in _SENTENCE_END.split(text) if re.search(cue, each, re.IGNORECASE)), "")
+    return next((each for each in _SENTENCE_END.split(text) if re.search(_cue(field), each, re.IGNORECASE)), "")
+
+
+def _cue(field: Mapping[str, Any]) -> str:
+    """The word of a field as it stands in a sentence."""
+    return re.escape(normal(field["word"])).removesuffix("s")
 
 
 def _any(words: set[str]) -> str:

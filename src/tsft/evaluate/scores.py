@@ -137,15 +137,15 @@ def _events(value: Any, truth: Mapping[str, Any]) -> FieldScore:
     fits = [[a["type"] == b["type"] and abs(a["start"] - b["start"]) <= allowed for b in real] for a in said]
     hits = pairs(fits)
     f1 = 2 * len(hits) / (len(said) + len(real))
-    sizes = [_size_score(said[row]["size"], real[column]["size"], truth) for row, column in hits]
+    sizes = [_size_score(said[row]["size"], real[column].get("size"), truth) for row, column in hits]
     sized = [each for each in sizes if each is not None]
     kept = 1.0 - SIZE_SHARE + SIZE_SHARE * (float(np.mean(sized)) if sized else 1.0)
     return FieldScore(f1 * kept, f1 >= 1.0)
 
 
-def _size_score(said: float | None, real: float, truth: Mapping[str, Any]) -> float | None:
-    """None where no size was said, as in short answers."""
-    if said is None:
+def _size_score(said: float | None, real: float | None, truth: Mapping[str, Any]) -> float | None:
+    """None where no size was said, as in short answers, or none is known."""
+    if said is None or real is None:
         return None
     error = abs(said - real)
     return 1.0 if error <= 1e-9 * max(1.0, abs(real)) else max(0.0, 1.0 - error / max(abs(real), float(truth["scale"])))

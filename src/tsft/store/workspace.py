@@ -37,6 +37,16 @@ class Workspace:
     def datasets(self) -> Path:
         return self.root / "datasets"
 
+    @property
+    def tables(self) -> Path:
+        """Tables of measurements that were brought in and wait to be made rows of."""
+        return self.root / "tables"
+
+    @property
+    def exports(self) -> Path:
+        """Rows that were taken away; anybody who may see the page may download them."""
+        return self.root / "exports"
+
     def dataset_folders(self, own: str = "") -> list[Path]:
         """Where datasets are looked for, in this order: a folder of the person's own, then the workspace's."""
         return [*([Path(own).expanduser()] if own else []), self.datasets]
@@ -48,6 +58,11 @@ class Workspace:
     @property
     def cache(self) -> Path:
         return self.root / "cache"
+
+    @property
+    def labels(self) -> Path:
+        """The inbox of the label room."""
+        return self.root / "labels"
 
     @property
     def database(self) -> Path:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,8 @@ _UNUSUAL_WORDS = (
 )  # fmt: skip
 _TIME_NAME = re.compile(r"time|date|stamp|\bts\b|epoch|时间|日期|时刻|日時|날짜|시간|время|дата", re.IGNORECASE)
 _LABEL_NAME = re.compile(
-    r"label|anomal|abnormal|outlier|fault|class|target|status|state|is_|event|fehler|störung|标签|异常|故障|类别|状态|異常|ラベル|이상|라벨|авари|метка",
+    r"label|anomal|abnormal|outlier|fault|class|target|status|state|is_|event|incident|note|remark|comment|fehler|störung"
+    r"|标签|异常|故障|类别|状态|事件|备注|異常|ラベル|事象|イベント|이상|라벨|사건|이벤트|авари|метка|событи",
     re.IGNORECASE,
 )
 _GROUP_NAME = re.compile(
@@ -52,7 +53,10 @@ class Roles:
 
 
 def guess_roles(table: Table) -> Roles:
-    """What each column of the table looks like."""
+    """What each column of the table looks like, or what its format says."""
+    if table.roles:
+        told = Roles(**table.roles)
+        return replace(told, time_format=guess_format(table.texts(told.time)) if told.time else "")
     names = list(table.columns)
     numeric = [name for name in names if _is_numeric(table, name)]
     time, form = _time(table, names)

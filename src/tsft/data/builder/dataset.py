@@ -1,7 +1,6 @@
 """Built datasets: a look at what a recipe would give, some rows of it, and the files with recipe and provenance."""
 
 import itertools
-import json
 import os
 import uuid
 from collections import Counter
@@ -13,13 +12,14 @@ from typing import Any
 import orjson
 
 from tsft.data.arrow_cache import Progress, ShouldStop, throttled
-from tsft.data.builder.recipe import RECIPE_SUFFIX, BuildRecipe, check_recipe
+from tsft.data.builder.recipe import BuildRecipe, check_recipe
 from tsft.data.builder.rows import Plan, Tally, plan_of, rows_of
 from tsft.data.builder.tracks import read_recordings
 from tsft.data.builder.windows import UNUSUAL
 from tsft.data.checks.findings import KINDS
 from tsft.data.content import content_hash
 from tsft.data.provenance import Parent, Provenance, Step, write_provenance
+from tsft.data.recipe_files import write_recipe_file
 from tsft.data.registry import safe_name
 from tsft.errors import Message, UserError, message, raise_if_any
 from tsft.run.ports import Stopped
@@ -175,8 +175,7 @@ def _describe(plan: Plan, paths: Mapping[str, Path], said: _Said, cache: Path, b
     sources = {track.source for track in plan.recordings.tracks}
     parents = tuple(Parent(source.name, content_hash([source], cache), (str(source),)) for source in sorted(sources))
     for split, path in paths.items():
-        text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
-        path.with_name(path.name + RECIPE_SUFFIX).write_text(text, encoding="utf-8")
+        write_recipe_file(path, told)
         step = Step("build", {**told, "split": split}, rows_out=said.rows[split])
         provenance = Provenance(parents, (step,), content_hash([path], cache), said.rows[split], by=by)
         write_provenance(path, provenance)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tsft.data.builder.columns import ANOMALY, CLASS, LONG, WIDE
+from tsft.data.recipe_files import read_recipe_file
 from tsft.data.tasks.catalog import TASK
 from tsft.data.tasks.words import LANGUAGES, STYLES
-from tsft.errors import Message, Problem, UserError, message, raise_if_any
+from tsft.errors import Message, Problem, message, raise_if_any
 
-RECIPE_SUFFIX = ".recipe"
 SPLITS = ("train", "validation", "test")
 HOW = ("mean", "median", "minimum", "maximum", "last", "sum")
 GAPS = ("interpolate", "mark", "split")
@@ -128,15 +128,7 @@ def check_recipe(recipe: BuildRecipe) -> list[Problem]:
 
 def read_recipe(path: Path) -> BuildRecipe:
     """A recipe file. UserError where it cannot be read or holds something that is not known."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(message("data.synth.no_recipe", path=str(path), why=error.strerror or str(error))) from error
-    except ValueError as error:
-        raise UserError(message("data.synth.broken_recipe", path=str(path), why=str(error)[:200])) from error
-    if not isinstance(data, dict):
-        raise UserError(message("data.synth.broken_recipe", path=str(path), why=type(data).__name__))
-    return BuildRecipe.from_json(data)
+    return BuildRecipe.from_json(read_recipe_file(path))
 
 
 def command(recipe: BuildRecipe, name: str) -> str:

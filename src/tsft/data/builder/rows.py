@@ -4,7 +4,7 @@ import json
 import math
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ from tsft.errors import Problem, message, raise_if_any
 EVEN = ("rule", "anomaly_near")
 # Windows tried for one row, and rows tried for one that is kept.
 ATTEMPTS, TRIES = 12, 3
+# Signs that part the names of a list.
+UNLISTABLE = frozenset(",;@()，；、（）\n")
 _GOLDEN = 0.6180339887498949
 
 
@@ -58,6 +60,7 @@ class Plan:
     windows: Mapping[str, Sequence[Window]]
     offers: tuple[Offer, ...]
     classes: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
     @property
     def recipe(self) -> BuildRecipe:
@@ -91,6 +94,9 @@ def plan_of(recordings: Recordings) -> Plan:
         knows.add("intervals")
     if len(classes) > 1:
         knows.add("classes")
+    kinds = kinds_of(every)
+    if kinds:
+        knows.add("names")
     count = max((len(each.columns) for each in every), default=1)
     found = tuple(offers(knows, count, recipe.window))
     reasons = {each.task.key: each.reason for each in found}
@@ -99,7 +105,13 @@ def plan_of(recordings: Recordings) -> Plan:
         for key, weight in recipe.tasks.items()
         if weight > 0 and (reason := reasons[key]) is not None
     )
-    return Plan(recordings, windows, found, classes)
+    return Plan(recordings, windows, found, classes, kinds)
+
+
+def kinds_of(windows: Iterable[Window]) -> tuple[str, ...]:
+    """What the labels call the stretches; () where they name none, or as no answer could list it."""
+    found = {each.name for window in windows if window.kind != UNCLEAR for each in window.named or ()}
+    return () if any(set(name) & UNLISTABLE for name in found) else tuple(sorted(found))
 
 
 def rows_of(plan: Plan, split: str, tally: Tally, most: int = 0) -> Iterator[dict[str, Any]]:
@@ -120,7 +132,7 @@ class _Writer:
         # Labels can be asked about only where the split has some that are clear.
         kinds = {kind: [each for each in windows if each.kind == kind] for kind in (UNUSUAL, CALM)}
         if not kinds[UNUSUAL] and not kinds[CALM]:
-            weighed = {key: weight for key, weight in weighed.items() if TASK[key].needs != "intervals"}
+            weighed = {key: weight for key, weight in weighed.items() if TASK[key].needs not in ("intervals", "names")}
         self._tasks, self._ends = tuple(weighed), np.cumsum(list(shares(weighed, weighed).values()))
         self._decks = {
             "any": self._deck("any", windows),
@@ -176,8 +188,8 @@ class _Writer:
 
     def _deck_for(self, task: str, wanted: str, generator: np.random.Generator) -> str:
         draw = float(generator.random())
-        if TASK[task].needs == "intervals":
-            if wanted == "some":
+        if TASK[task].needs in ("intervals", "names"):
+            if wanted == "some" or task == "report":
                 return UNUSUAL
             # "Nothing near here" is asked beside labelled stretches as often as where there are none.
             return UNUSUAL if task == "anomaly_near" and draw < 0.5 and self._decks[UNUSUAL].windows else CALM
@@ -220,7 +232,15 @@ def subject_of(window: Window, plan: Plan, language: str) -> Subject:
         NamedSeries(name, np.ascontiguousarray(values[:, place]), unit) for place, (name, unit) in enumerate(shown)
     ]
     intervals = window.intervals if window.kind != UNCLEAR else None
-    return Subject(tuple(series), intervals=intervals, label=window.label or None, classes=plan.classes)
+    named = None if window.kind == UNCLEAR else window.named
+    return Subject(
+        tuple(series),
+        intervals=intervals,
+        label=window.label or None,
+        classes=plan.classes,
+        named=named,
+        kinds=plan.kinds,
+    )
 
 
 def shown_name(recipe: BuildRecipe, column: str, language: str) -> tuple[str, str]:

@@ -57,7 +57,8 @@ class Sheet:
     @cached_property
     def marked(self) -> np.ndarray | None:
         """bool[rows]: labelled as unusual; None where the labels do not say so, or there are none."""
-        if not self.roles.label_kind:
+        # A class that a format tells names the whole recording; that it is called "0" does not make it a normal one.
+        if not self.roles.label_kind or self.table.roles.get("label") == self.roles.label:
             return None
         folded = [each.casefold() for each in self.labels.tolist()]
         # Named classes mark what is unusual only where one of them says that nothing is.

@@ -1,12 +1,14 @@
-"""Tables of measurements as columns of text: CSV in any common form, Parquet, JSON Lines. Knows no roles of columns."""
+"""Tables of measurements as columns of text: CSV in any common form, Parquet, JSON Lines, XLSX, UCR/UEA `.ts`.
 
-import codecs
+Knows no roles of columns, but for those that a format itself tells.
+"""
+
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,14 @@ import pyarrow.compute as compute
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
-from tsft.data.files import SAMPLE_BYTES, encoding_of, read_raw
+from tsft.data.builder.case_files import read_cases
+from tsft.data.builder.spreadsheets import sheet_rows
+from tsft.data.encodings import SAMPLE_BYTES, encoding_of
+from tsft.data.files import read_raw
 from tsft.errors import UserError, message
 
 TEXT_KINDS = (".csv", ".tsv", ".txt")
-KINDS = (*TEXT_KINDS, ".parquet", ".jsonl", ".json")
+KINDS = (*TEXT_KINDS, ".parquet", ".jsonl", ".json", ".xlsx", ".ts")
 _SEPARATORS = (",", ";", "\t", "|")
 _NUMBER = r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$"
 _COMMA_NUMBER = r"^[-+]?\d+,\d+$"
@@ -35,7 +40,7 @@ _KEPT = 4
 class Table:
     """One file. columns: by name, as text, all of one length; separator and encoding as found ("" for Parquet, JSON).
 
-    left_out: lines with another number of cells than the header.
+    left_out: lines with another number of cells than the header. roles: entries of `columns.Roles` told by the format.
     """
 
     path: Path
@@ -43,6 +48,7 @@ class Table:
     separator: str = ""
     encoding: str = ""
     left_out: int = 0
+    roles: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -83,17 +89,23 @@ def _read(path: Path, size: int, changed_ns: int, max_rows: int) -> Table:
     suffix = path.suffix.lower()
     if suffix in TEXT_KINDS:
         return _read_text(path, max_rows)
-    return _read_parquet(path, max_rows) if suffix == ".parquet" else _read_json(path, max_rows)
+    if suffix == ".parquet":
+        return _read_parquet(path, max_rows)
+    if suffix == ".xlsx":
+        return _read_workbook(path, max_rows)
+    return _read_cases(path, max_rows) if suffix == ".ts" else _read_json(path, max_rows)
 
 
 def _read_text(path: Path, max_rows: int) -> Table:
-    encoding = _encoding(path)
+    encoding = encoding_of(path)
     with path.open("rb") as file:
         sample = file.read(SAMPLE_BYTES).decode(encoding, "replace")
-    separator = _separator(sample)
-    first = next((row for row in csv.reader(io.StringIO(sample), delimiter=separator) if row), [])
-    has_header = not any(re.match(_NUMBER, cell.strip()) for cell in first)
-    names = _unique([cell.strip() for cell in first]) if has_header else [f"column {n + 1}" for n in range(len(first))]
+    try:
+        separator = _separator(sample)
+        first = next((row for row in csv.reader(io.StringIO(sample, newline=""), delimiter=separator) if row), [])
+    except csv.Error as error:
+        raise UserError(message("data.build.broken_table", file=path.name, detail=str(error)[:200])) from error
+    names, has_header = _names(first)
     bad: list[int] = []
 
     def skip(row: Any) -> str:
@@ -115,12 +127,6 @@ def _read_text(path: Path, max_rows: int) -> Table:
     return Table(path, columns, separator, encoding, len(bad))
 
 
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(2)
-    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else encoding_of(path)
-
-
 def _separator(sample: str) -> str:
     """The sign that cuts most of the first lines into the same number of cells, more than one."""
     lines = [line for line in sample.splitlines()[:50] if line.strip()]
@@ -132,6 +138,33 @@ def _separator(sample: str) -> str:
         if count > 1 and times + (sign != ",") > most:
             best, most = sign, times + (sign != ",")
     return best
+
+
+def _read_workbook(path: Path, max_rows: int) -> Table:
+    rows = sheet_rows(path, max_rows)
+    if not rows:
+        return Table(path, {})
+    names, has_header = _names(rows[0])
+    body = rows[int(has_header) :]
+    return Table(path, {name: _column([row[place] for row in body]) for place, name in enumerate(names)})
+
+
+def _read_cases(path: Path, max_rows: int) -> Table:
+    cases, encoding = read_cases(path, encoding_of(path)), encoding_of(path)
+    columns = {name: _column(texts[: max_rows or None]) for name, texts in cases.columns.items()}
+    return Table(path, columns, encoding=encoding, roles=cases.roles())
+
+
+def _names(first: Sequence[str]) -> tuple[list[str], bool]:
+    """Names of the columns by the first line, and whether it is a header: no cell of one is a number."""
+    has_header = not any(re.match(_NUMBER, cell.strip()) for cell in first)
+    if has_header:
+        return _unique([cell.strip() for cell in first]), True
+    return [f"column {number + 1}" for number in range(len(first))], False
+
+
+def _column(texts: Sequence[str]) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _read_parquet(path: Path, max_rows: int) -> Table:
@@ -165,9 +198,7 @@ def _read_json(path: Path, max_rows: int) -> Table:
             break
     names = dict.fromkeys(name for record in records for name in record)
     flat = [name for name in names if not any(isinstance(each.get(name), (list, dict)) for each in records)]
-    columns = {
-        name: pa.chunked_array([pa.array([_cell(each.get(name)) for each in records], pa.string())]) for name in flat
-    }
+    columns = {name: _column([_cell(each.get(name)) for each in records]) for name in flat}
     return Table(path, columns, left_out=left_out)
 
 

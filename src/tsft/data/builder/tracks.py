@@ -86,7 +86,7 @@ def with_roles(recipe: BuildRecipe, table: Table) -> BuildRecipe:
         form = guess_format(table.texts(chosen["time"]))
     kind = recipe.label_kind
     if chosen["label"] in table.columns and not kind:
-        kind = label_kind(table, chosen["label"])
+        kind = guess.label_kind if chosen["label"] == guess.label else label_kind(table, chosen["label"])
     taken = {*chosen.values()}
     values = recipe.values or tuple(name for name in guess.values if name not in taken)
     return replace(recipe, **chosen, layout=layout, time_format=form, label_kind=kind, values=values)

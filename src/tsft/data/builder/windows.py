@@ -11,7 +11,7 @@ import numpy as np
 from tsft.data.builder.recipe import MOST_SERIES, BuildRecipe
 from tsft.data.builder.tracks import Track
 from tsft.data.tasks.measures import runs
-from tsft.data.tasks.subject import Interval
+from tsft.data.tasks.subject import Interval, NamedStretch
 from tsft.errors import Problem, UserError, message
 
 # The decimals that a row keeps: answers are computed from what the row holds.
@@ -95,6 +95,24 @@ class Window:
             return ""
         told = special or found
         return str(told.pop()) if len(told) == 1 else ""
+
+    @cached_property
+    def named(self) -> tuple[NamedStretch, ...] | None:
+        """What people called the labelled stretches in it; None where a label names nothing or nobody has labelled."""
+        track, intervals = self.part.track, self.intervals
+        if track.classes is None or intervals is None:
+            return None
+        found: list[NamedStretch] = []
+        texts = track.classes[self.first_point : self.part.offset + self.end].tolist()
+        for start, end in intervals:
+            for point in range(start, end):
+                text = str(texts[point])
+                is_name = bool(text) and text.casefold() not in track.normal
+                if found and found[-1].end == point and point > start and text in ("", found[-1].name):
+                    found[-1] = NamedStretch(found[-1].name, found[-1].start, point + 1)
+                elif is_name:
+                    found.append(NamedStretch(text, point, point + 1))
+        return tuple(found)
 
     @property
     def times(self) -> tuple[float, float] | None:

@@ -1,6 +1,5 @@
 """A fixed copy of a dataset: rows changed or left out as asked, in a new file with its provenance; nothing in place."""
 
-import json
 import os
 import uuid
 from collections import Counter
@@ -21,6 +20,7 @@ from tsft.data.mapping import PLAIN_TEXT, ColumnMapping
 from tsft.data.provenance import Parent, Provenance, Step, write_provenance
 from tsft.data.readers import mapped_rows, total_bytes
 from tsft.data.registry import safe_name
+from tsft.data.row_files import json_line
 from tsft.errors import UserError, message
 
 # Each fix may bring the next finding to light; a row that still has one after so many is left out.
@@ -131,7 +131,7 @@ def _write(
                 counts.left_out[lost_to] += 1
                 continue
             counts.rows_out += 1
-            file.write(_line(record))
+            file.write(json_line(record))
     report(total, total)
     return counts
 
@@ -209,18 +209,3 @@ def _free_path(folder: Path, name: str) -> Path:
         number += 1
         path = folder / f"{stem}-{number}.jsonl"
     return path
-
-
-def _line(record: Mapping[str, Any]) -> str:
-    """One line of JSON; NaN stays NaN, which our readers take, and half characters stay escaped."""
-    text = json.dumps(record, ensure_ascii=False, default=_plain)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(record, default=_plain)
-    return text + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """Values of Parquet that JSON does not know (times, numpy numbers), as text or numbers."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)

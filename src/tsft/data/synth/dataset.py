@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from tsft.data.arrow_cache import Progress, ShouldStop, throttled
 from tsft.data.content import content_hash
@@ -22,27 +20,16 @@ from tsft.data.examples import Example
 from tsft.data.preparation import read_dataset
 from tsft.data.provenance import Parent, Provenance, Step, write_provenance
 from tsft.data.readers import ExampleRows
+from tsft.data.recipe_files import read_recipe_file, write_recipe_file
 from tsft.data.registry import find_dataset, safe_name
+from tsft.data.row_files import FORMATS, chatts_row, write_lines
 from tsft.data.synth.recipe import SynthRecipe
 from tsft.data.synth.rows import synth_rows
 from tsft.errors import Problem, UserError, message, raise_if_any
 from tsft.run.ports import Stopped
 
-FORMATS = ("jsonl", "parquet")
-RECIPE_SUFFIX = ".recipe"
 # Rows a worker makes at a time: about a fifth of a second of work, and a few hundred kB to hand over.
 _BLOCK_ROWS = 200
-_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("system", pa.string()),
-        ("history", pa.list_(pa.list_(pa.string()))),
-        ("input", pa.string()),
-        ("output", pa.string()),
-        ("timeseries", pa.list_(pa.list_(pa.float64()))),
-        ("meta", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -102,15 +89,7 @@ def check_job(job: SynthJob) -> list[Problem]:
 
 def read_job(path: Path) -> SynthJob:
     """A recipe file. UserError where it cannot be read or holds something that is not known."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(message("data.synth.no_recipe", path=str(path), why=error.strerror or str(error))) from error
-    except ValueError as error:
-        raise UserError(message("data.synth.broken_recipe", path=str(path), why=str(error)[:200])) from error
-    if not isinstance(data, dict):
-        raise UserError(message("data.synth.broken_recipe", path=str(path), why=type(data).__name__))
-    return SynthJob.from_json(data)
+    return SynthJob.from_json(read_recipe_file(path))
 
 
 def command(job: SynthJob, name: str) -> str:
@@ -157,14 +136,13 @@ def write_dataset(
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
     try:
-        _write(_watched(rows, total, throttled(progress), should_stop), unfinished, job.format)
+        write_lines(_watched(rows, total, throttled(progress), should_stop), unfinished, job.format)
         os.replace(unfinished, path)
     finally:
         generated.close()
         unfinished.unlink(missing_ok=True)
     finished = replace(job, recipe=recipe)
-    recipe_path = path.with_name(path.name + RECIPE_SUFFIX)
-    recipe_path.write_text(json.dumps(finished.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_recipe_file(path, finished.to_json())
     steps = [Step("synth", recipe.to_json(), rows_out=recipe.count)]
     if own is not None:
         steps.append(Step("mix", {"with": job.mix_with, "share": job.share}, rows_in=len(own), rows_out=total))
@@ -231,16 +209,8 @@ def _interleaved(own: ExampleRows, generated: Iterator[bytes], share: float, tot
 
 def _own_row(example: Example, index: int) -> dict[str, Any]:
     """A row in the shape of the generated ones; columns that it does not need are left out."""
-    turns = list(example.turns)
-    row: dict[str, Any] = {"id": f"own-{index}"}
-    if turns[0]["role"] == "system":
-        row["system"] = turns.pop(0)["content"]
-    texts = [turn["content"] for turn in turns]
-    if len(texts) > 2:
-        row["history"] = [texts[place : place + 2] for place in range(0, len(texts) - 2, 2)]
-    question, answer = texts[-2:] if len(texts) > 1 else ("", texts[-1])
     meta = json.dumps({"source": "own", "row": example.row})
-    return row | {"input": question, "output": answer, "timeseries": [s.tolist() for s in example.series], "meta": meta}
+    return {"id": f"own-{index}"} | chatts_row(example.turns, example.series, meta)
 
 
 def _watched(rows: Iterator[bytes], total: int, report: Progress, should_stop: ShouldStop | None) -> Iterator[bytes]:
@@ -249,17 +219,6 @@ def _watched(rows: Iterator[bytes], total: int, report: Progress, should_stop: S
             raise Stopped
         yield row
         report(done, total)
-
-
-def _write(rows: Iterator[bytes], path: Path, kind: str) -> None:
-    if kind == "jsonl":
-        with path.open("wb") as file:
-            for row in rows:
-                file.write(row + b"\n")
-        return
-    with parquet.ParquetWriter(path, _SCHEMA) as writer:
-        while block := [orjson.loads(row) for row in itertools.islice(rows, _BLOCK_ROWS)]:
-            writer.write_table(pa.Table.from_pylist(block, _SCHEMA))
 
 
 def _flag_text(name: str, value: Any) -> str:

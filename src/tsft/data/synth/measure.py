@@ -30,6 +30,8 @@ def measured(series: Rendered) -> Attributes | None:
     for each in series.placed:
         if each.type in (*OVERLAYS, "variance burst", "shake"):
             outside[each.start : each.end] = False
+    for start, end in series.plan.missing:
+        outside[start:end] = False
     sigma = float(rest[outside].std())
     events = []
     for each in series.placed:

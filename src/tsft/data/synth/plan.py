@@ -9,6 +9,7 @@ from tsft.data.synth.domains import Metric
 from tsft.data.synth.event_shapes import OVERLAYS, Shape, shape_of
 from tsft.data.tasks.event_types import EVENT_TYPE
 from tsft.data.tasks.fields import decimals_for
+from tsft.data.tasks.subject import Interval
 
 # Nothing happens within so many points of an edge, where it could not be seen against what was before or after.
 EDGE_POINTS = 3
@@ -30,7 +31,8 @@ class EventPlan:
 class Plan:
     """What a series is made of. trend: a kind of `curves`; rise, swing and sigma in units of the unscaled span.
 
-    course: float[length] in place of a trend curve, for series that share one.
+    course: float[length] in place of a trend curve, for series that share one. missing: stretches without measurements,
+    filled by straight lines from the point before to the point after.
     """
 
     length: int
@@ -44,6 +46,7 @@ class Plan:
     sigma: float = 0.01
     events: tuple[EventPlan, ...] = ()
     course: np.ndarray | None = field(default=None, compare=False)
+    missing: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def render(plan: Plan, generator: np.random.Generator) -> Rendered | None:
     span = max(float(np.ptp(base)), 0.5 if plan.period or plan.rise else 1.0)
     shapes = [shape_of(each.type, length, generator) for each in plan.events]
     starts = _starts(plan, shapes, generator)
-    if starts is None:
+    if starts is None or _are_hidden(plan, shapes, starts):
         return None
     placed = [
         _placed(event, shape, start, length, span)
@@ -109,6 +112,8 @@ def render(plan: Plan, generator: np.random.Generator) -> Rendered | None:
     for each in placed:
         if each.type == "dropout to zero":
             values[each.start : each.end] = 0.0
+    for start, end in plan.missing:
+        values[start - 1 : end + 1] = np.linspace(values[start - 1], values[end], end - start + 2)
     values = np.round(values, decimals_for(values)) + 0.0
     scaled = tuple(Placed(each.type, each.start, each.end, scale * each.added, each.lasting) for each in placed)
     return Rendered(plan, values, offset + scale * trend, scale * season, offset, scale, scaled)
@@ -143,6 +148,15 @@ def _starts(plan: Plan, shapes: list[Shape], generator: np.random.Generator) -> 
         starts[index] = used + int(cuts[place])
         used += len(shapes[index]) + tails[index]
     return starts
+
+
+def _are_hidden(plan: Plan, shapes: list[Shape], starts: list[int]) -> bool:
+    """Whether an event has nothing but a straight line at one of its points, or right beside it."""
+    return any(
+        begin < start + len(shape) + EDGE_POINTS and end > start - EDGE_POINTS
+        for start, shape in zip(starts, shapes, strict=True)
+        for begin, end in plan.missing
+    )
 
 
 def _placed(event: EventPlan, shape: Shape, start: int, length: int, span: float) -> Placed:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tsft.data.synth.domains import DOMAIN
-from tsft.data.tasks.catalog import TASK
+from tsft.data.tasks.catalog import SYNTH_TASKS
 from tsft.data.tasks.words import LANGUAGES, STYLES
 from tsft.errors import Message, Problem, message, raise_if_any
 
@@ -25,7 +25,8 @@ class SynthRecipe:
 
     tasks, languages and styles are weights by name, {} for all alike; lengths and series are (least, most), both
     included; domains () for all. split gives another stream of the same seed. none_share is the share of "there is
-    nothing" answers where more than yes or no can be said; context_share that of rows which open with a sentence.
+    nothing" answers where more than yes or no can be said; context_share that of rows which open with a sentence;
+    missing_share that of rows with points that were not measured, filled by straight lines, as the question then says.
     """
 
     count: int = 1000
@@ -40,6 +41,7 @@ class SynthRecipe:
     difficulty: str = "mixed"
     none_share: float = 0.25
     context_share: float = 0.3
+    missing_share: float = 0.0
     version: int = GENERATOR_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -62,7 +64,7 @@ class SynthRecipe:
 def check_recipe(recipe: SynthRecipe) -> list[Problem]:
     """All that is wrong with a recipe, each under the name of its entry."""
     problems = [
-        *_weight_problems("tasks", recipe.tasks, TASK),
+        *_weight_problems("tasks", recipe.tasks, [each.key for each in SYNTH_TASKS]),
         *_weight_problems("languages", recipe.languages, LANGUAGES),
         *_weight_problems("styles", recipe.styles, STYLES),
         *_range_problems("lengths", recipe.lengths, LEAST_POINTS, MOST_POINTS),
@@ -79,7 +81,7 @@ def check_recipe(recipe: SynthRecipe) -> list[Problem]:
     ):
         if value not in choices:
             problems.append(Problem(name, _unknown("data.synth.choice", str(value), choices)))
-    for name in ("none_share", "context_share"):
+    for name in ("none_share", "context_share", "missing_share"):
         share = getattr(recipe, name)
         if not isinstance(share, (int, float)) or not 0 <= share <= 1:
             problems.append(Problem(name, message("data.synth.share", name=name, value=str(share))))

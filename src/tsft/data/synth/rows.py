@@ -2,20 +2,21 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from tsft.data.builder.wordings import filled_sentence
 from tsft.data.synth.curves import pick
 from tsft.data.synth.domains import DOMAIN, DOMAINS
 from tsft.data.synth.groups import GROUPS
 from tsft.data.synth.recipe import DIFFICULTIES, GENERATOR_VERSION, SynthRecipe, shares
 from tsft.data.synth.scenes import LEVELS, TARGETS, Setting, single
-from tsft.data.tasks.catalog import TASK, TASKS
+from tsft.data.tasks.catalog import SYNTH_TASKS, TASK
 from tsft.data.tasks.row import Asked, ask, to_row
-from tsft.data.tasks.subject import Subject
+from tsft.data.tasks.subject import Interval, Subject
 from tsft.data.tasks.words import LANGUAGES, STYLES
 
 # Scenes thrown away before a row counts as impossible, which would be a fault of the generator.
@@ -34,6 +35,11 @@ def synth_rows(recipe: SynthRecipe, start: int = 0, stop: int | None = None) -> 
 
 def synth_row(recipe: SynthRecipe, index: int) -> dict[str, Any]:
     """Row `index`, made alone: id, input, output, timeseries and meta (JSON text with label, seed and series id)."""
+    return synth_scene(recipe, index)[0]
+
+
+def synth_scene(recipe: SynthRecipe, index: int) -> tuple[dict[str, Any], Subject]:
+    """The same row, and what is known of its series: for whoever shows it."""
     generator = np.random.default_rng(np.random.SeedSequence([recipe.seed, zlib.crc32(recipe.split.encode()), index]))
     # Evenly spread over any stretch of rows, whatever its length: the golden ratio's multiples.
     task = _at_share((index * _GOLDEN) % 1.0, *_table(recipe, "tasks"))
@@ -45,15 +51,21 @@ def synth_row(recipe: SynthRecipe, index: int) -> dict[str, Any]:
     wanted = _wanted(recipe, task, generator)
     target = pick(TARGETS[task], generator) if task in TARGETS else ""
     is_misleading = task == "trend" and generator.random() < MISLEADING_SHARE
+    # Not drawn where it cannot be: recipes without gaps keep their stream.
+    has_gaps = recipe.missing_share > 0 and generator.random() < recipe.missing_share
     for _ in range(ATTEMPTS):
         length = _length(recipe, generator)
         count = int(generator.integers(recipe.series[0], recipe.series[1] + 1))
-        setting = Setting(task, wanted, length, count, language, domain, LEVELS[level], target)
+        missing = _gaps(length, generator) if has_gaps else ()
+        setting = Setting(task, wanted, length, count, language, domain, LEVELS[level], target, missing)
         subject = GROUPS.get(task, single)(setting, generator)
         asked = None if subject is None else ask(task, subject, generator, language, style, wanted)
         if subject is not None and asked is not None and not (is_misleading and asked.label["prefix_answerable"]):
-            context = domain.context[language] if generator.random() < recipe.context_share else ""
-            return _finished(recipe, index, subject, asked, generator, language, context, level)
+            opening = domain.context[language] if generator.random() < recipe.context_share else ""
+            told = (opening, filled_sentence(missing, language))
+            context = (" " if language == "en" else "").join(each for each in told if each)
+            row = _finished(recipe, index, subject, asked, generator, language, context, level, missing)
+            return row, subject
     raise RuntimeError(f"no row of task {task} after {ATTEMPTS} scenes: {recipe}, row {index}")
 
 
@@ -75,9 +87,12 @@ def _finished(
     language: str,
     context: str,
     level: str,
+    missing: Sequence[Interval],
 ) -> dict[str, Any]:
     seed = [recipe.seed, recipe.split, index]
-    meta = {"source": "synth", "seed": seed, "version": GENERATOR_VERSION, "difficulty": level}
+    meta: dict[str, Any] = {"source": "synth", "seed": seed, "version": GENERATOR_VERSION, "difficulty": level}
+    if missing:
+        meta["missing"] = [list(each) for each in missing]
     row = to_row(asked, subject, language, generator, context, meta | {"series": _subject_id(subject)})
     return {"id": f"synth-{GENERATOR_VERSION}-{recipe.split}-{recipe.seed}-{index}", **row}
 
@@ -111,12 +126,23 @@ def _length(recipe: SynthRecipe, generator: np.random.Generator) -> int:
     return round(least * (most / least) ** float(generator.random()))
 
 
+def _gaps(length: int, generator: np.random.Generator) -> tuple[Interval, ...]:
+    """One or two stretches that were not measured, apart from each other and from both ends."""
+    most = max(2, length // 24)
+    found: list[Interval] = []
+    for first, last in ((2, length // 2 - 2), (length // 2 + 2, length - 2))[: int(generator.integers(1, 3))]:
+        width = int(generator.integers(2, most + 1))
+        start = int(generator.integers(first, last - width))
+        found.append((start, start + width))
+    return tuple(found)
+
+
 def _at_share(share: float, names: tuple[str, ...], ends: np.ndarray) -> str:
     return names[min(int(np.searchsorted(ends, share, side="right")), len(names) - 1)]
 
 
 def _table(recipe: SynthRecipe, name: str) -> tuple[tuple[str, ...], np.ndarray]:
-    known = {"tasks": tuple(each.key for each in TASKS), "languages": LANGUAGES, "styles": STYLES}[name]
+    known = {"tasks": tuple(each.key for each in SYNTH_TASKS), "languages": LANGUAGES, "styles": STYLES}[name]
     return _cumulated(tuple(shares(getattr(recipe, name), known).items()))
 
 

@@ -10,7 +10,7 @@ from tsft.data.synth.domains import Domain, Metric
 from tsft.data.synth.measure import measured
 from tsft.data.synth.plan import EventPlan, Plan, Rendered, render
 from tsft.data.tasks.event_types import EVENT_TYPE, EVENT_TYPES
-from tsft.data.tasks.subject import Attributes, NamedSeries, Subject
+from tsft.data.tasks.subject import Attributes, Interval, NamedSeries, Subject
 
 # What a plain question calls a spike or a shift, and what it could not say whether to call so.
 PLAIN_SPIKES = ("upward spike", "downward spike")
@@ -46,7 +46,7 @@ LEVELS = {
 class Setting:
     """What is given to a scene: its task and wanted answer, and the row's length, series, language and difficulty.
 
-    target: the class of the answer where the task has a closed list of them.
+    target: the class of the answer where the task has a closed list of them. missing: stretches that were not measured.
     """
 
     task: str
@@ -57,6 +57,7 @@ class Setting:
     domain: Domain
     level: Difficulty
     target: str = ""
+    missing: tuple[Interval, ...] = ()
 
 
 # The classes of which one is drawn before the scene; the order says nothing.
@@ -124,6 +125,7 @@ def plan_of(setting: Setting, metric: Metric, generator: np.random.Generator, **
     """A plan with the noise of the level and otherwise flat."""
     sigma = float(generator.uniform(*setting.level.sigma))
     given = {"length": setting.length, "metric": metric, "sigma": sigma, "noise": pick(NOISES, generator), **parts}
+    given["missing"] = setting.missing
     return Plan(**given)  # type: ignore[arg-type]
 
 

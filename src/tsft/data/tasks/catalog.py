@@ -7,16 +7,27 @@ from tsft.data.tasks.attributes import ATTRIBUTE_TASKS
 from tsft.data.tasks.labels import LABEL_TASKS
 from tsft.data.tasks.questions_labels import QUESTIONS as LABEL_QUESTIONS
 from tsft.data.tasks.questions_values import QUESTIONS as VALUE_QUESTIONS
+from tsft.data.tasks.records import QUESTIONS as RECORD_QUESTIONS
+from tsft.data.tasks.records import RECORD_TASKS
 from tsft.data.tasks.relations import RELATION_TASKS
 from tsft.data.tasks.statements import STATEMENT_TASKS
 from tsft.data.tasks.task import Task
 from tsft.data.tasks.values import VALUE_TASKS
 from tsft.errors import Message, UserError, message
 
-TASKS: tuple[Task, ...] = (*VALUE_TASKS, *LABEL_TASKS, *ATTRIBUTE_TASKS, *STATEMENT_TASKS, *RELATION_TASKS)
+TASKS: tuple[Task, ...] = (
+    *VALUE_TASKS,
+    *LABEL_TASKS,
+    *ATTRIBUTE_TASKS,
+    *STATEMENT_TASKS,
+    *RELATION_TASKS,
+    *RECORD_TASKS,
+)
+# What a generator can ask: nobody has written a log about its series.
+SYNTH_TASKS = tuple(each for each in TASKS if each.needs != "names")
 TASK = {each.key: each for each in TASKS}
 # By wording and language.
-QUESTIONS = {**VALUE_QUESTIONS, **LABEL_QUESTIONS}
+QUESTIONS = {**VALUE_QUESTIONS, **LABEL_QUESTIONS, **RECORD_QUESTIONS}
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,18 @@ def events(name: str, value: Iterable[Event], types: Sequence[str], series: Name
     return Field(name, "events", listed, details)
 
 
+def named_events(name: str, value: Iterable[tuple[str, int]], types: Sequence[str], length: int) -> Field:
+    """Events that people named, (name, start) in order of their start; nobody wrote down how large they are."""
+    listed = [{"type": word, "start": int(start)} for word, start in sorted(value, key=lambda each: each[1])]
+    details = {
+        "options": tuple(types),
+        "length": length,
+        "tolerance": position_tolerance(length),
+        "is_sized": False,
+    }
+    return Field(name, "events", listed, details)
+
+
 def name_of(name: str, value: str | None, options: Sequence[str]) -> Field:
     """The name of one series of the row, or None."""
     return Field(name, "name", value, {"options": tuple(options)})

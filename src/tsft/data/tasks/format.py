@@ -39,6 +39,7 @@ _HINTS = {
     "letter": {"en": "the letter", "zh": "选项字母"},
 }
 _OR_NONE = {"en": ", or none if there is none,", "zh": "，没有则回答无"}
+_NAMED_EVENT_FORM = {"en": "name @start, …", "zh": "名称 @起点，…"}
 _EVENT_FORM = {"en": "type @start (size), …", "zh": "类型 @起点 (幅度)，…"}
 _JSON_FORMS = {
     "yes_no": "true|false",
@@ -68,7 +69,7 @@ def clause(
         sentences.append(_NUMBERED[language])
     if any(each.kind == "intervals" for each in shown):
         sentences.append(_HALF_OPEN[language])
-    if style != "short" and any(each.kind == "events" for each in shown):
+    if style != "short" and any(_is_sized(each) for each in shown):
         sentences.append(_SIZED[language])
     decimals = next((each.details["decimals"] for each in shown if _has_decimals(each, style)), None)
     if decimals is not None:
@@ -109,7 +110,8 @@ def text_of(field: Field, language: str, with_size: bool = True) -> str:
     if kind == "names":
         return ", ".join(value)
     if kind == "events":
-        return ", ".join(_event_text(each, field.details, language, with_size) for each in value)
+        is_sized = with_size and _is_sized(field)
+        return ", ".join(_event_text(each, field.details, language, is_sized) for each in value)
     return str(value)
 
 
@@ -137,9 +139,13 @@ def _is_placed(field: Field) -> bool:
     return field.kind in ("position", "intervals", "events") and field.name != "lag"
 
 
+def _is_sized(field: Field) -> bool:
+    return field.kind == "events" and bool(field.details.get("is_sized", True))
+
+
 def _has_decimals(field: Field, style: str) -> bool:
     if field.kind == "events":
-        return style != "short"
+        return style != "short" and _is_sized(field)
     return field.kind == "number" and field.name != "period"
 
 
@@ -164,7 +170,7 @@ def _line_part(field: Field, language: str) -> str:
     if field.kind == "yes_no":
         return "|".join(YES_NO[each][language] for each in (True, False))
     if field.kind == "events":
-        return _EVENT_FORM[language]
+        return (_EVENT_FORM if _is_sized(field) else _NAMED_EVENT_FORM)[language]
     if field.kind == "number" and field.details["unit"]:
         return f"… {field.details['unit']}"
     return "…"
@@ -174,6 +180,8 @@ def _json_form(fields: Sequence[Field], may_be_none: bool) -> str:
     parts = []
     for each in fields:
         form = _JSON_FORMS.get(each.kind, "")
+        if each.kind == "events" and not _is_sized(each):
+            form = '[{"type": "…", "start": number}, …]'
         if each.kind == "class":
             form = "|".join(json.dumps(option, ensure_ascii=False) for option in each.details["options"])
         if each.name == "period" or (may_be_none and each.kind in _NONE_KINDS):

@@ -49,7 +49,7 @@ def ask(
     fields = None if parameters is None else task.solve(subject, parameters)
     if parameters is None or fields is None:
         return None
-    chosen = PROSE if key == "caption" and style == "short" else style
+    chosen = PROSE if key in ("caption", "report") and style == "short" else style
     table = SHORT_QUESTIONS if style == "short" and parameters["wording"] in SHORT_QUESTIONS else QUESTIONS
     wordings = table[parameters["wording"]][language]
     asked = wordings[int(generator.integers(len(wordings)))].format(**_slots(subject, parameters, language))

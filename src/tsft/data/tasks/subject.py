@@ -5,9 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 # What a task can need beyond the values themselves.
-KNOWLEDGE = ("values", "intervals", "classes", "attributes", "relations")
+KNOWLEDGE = ("values", "intervals", "classes", "names", "attributes", "relations")
 
 Interval = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class NamedStretch:
+    """Points [start, end) to which people gave a name."""
+
+    name: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,8 @@ class Subject:
     """Everything one row may be asked about. Names are in the language of the question and differ from each other.
 
     intervals: labelled unusual stretches [start, end) of the row; None where nobody has labelled, () where there are
-    none. label: the class of the whole row, one of `classes`. focus: the series that questions about one series are
+    none. label: the class of the whole row, one of `classes`. named: what people called the stretches in it, out of
+    `kinds`; None and () as with intervals. focus: the series that questions about one series are
     about; None where it may be any.
     """
 
@@ -83,6 +93,8 @@ class Subject:
     intervals: tuple[Interval, ...] | None = None
     label: str | None = None
     classes: tuple[str, ...] = ()
+    named: tuple[NamedStretch, ...] | None = None
+    kinds: tuple[str, ...] = ()
     relations: Relations | None = None
     focus: int | None = None
 
@@ -93,6 +105,8 @@ class Subject:
             found.add("intervals")
         if self.label is not None and len(self.classes) > 1:
             found.add("classes")
+        if self.named is not None and self.kinds:
+            found.add("names")
         if self.relations is not None:
             found.add("relations")
         if all(each.attributes is not None for each in self.series):
