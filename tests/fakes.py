@@ -10,6 +10,7 @@ from tests.data_fakes import FakeEncoder
 from tsft.config.check import check
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
+from tsft.run.answers import ENDED, Answer, Answering, AnswerOptions, Question, Tell
 from tsft.run.board import Board
 from tsft.run.events import (
     CheckpointSaved,
@@ -84,6 +85,7 @@ class FakeEngine:
         self._thread: threading.Thread | None = None
         self._fetches: dict[str, Fetch] = {}
         self._asked: Asked | None = None
+        self._answering = Answering(0, "", 0)
         self.board: Board | None = None
         self.started: list[RunConfig] = []
         self.examined: Examined | None = None
@@ -230,12 +232,37 @@ class FakeEngine:
     def asked(self) -> Asked | None:
         return self._asked
 
+    def answer(
+        self,
+        config: RunConfig,
+        questions: Sequence[Question],
+        options: AnswerOptions | None = None,
+        tell: Tell | None = None,
+    ) -> int:
+        """Answers everything at once, "draft 1" and so on."""
+        model, number = config.model.continue_from or config.model.name, self._answering.number + 1
+        for index in range(len(questions)):
+            if tell is not None:
+                tell(Answer(index, f"draft {index + 1}", is_done=True))
+        total = len(questions)
+        self._answering = Answering(number, model, total, ENDED, total, is_done=True)
+        return number
+
+    def answering(self) -> Answering | None:
+        return self._answering if self._answering.number else None
+
+    def stop_answering(self, number: int = 0) -> bool:
+        return False
+
+    def free_model(self) -> None:
+        """No model is held here."""
+
     def reset(self, seconds: float = 0.0) -> None:
         """As it was when made, for the next test of a page that is served all along."""
         self._stop.set()
         self.join()
         self._seconds, self._thread, self._asked = seconds, None, None
-        self.board, self.examined = None, None
+        self.board, self.examined, self.limited = None, None, {}
         self.started.clear()
         self.is_held = False
         for kept in (self.resumed, self.resumed_from, self.parents, self.queued, self.waiting):

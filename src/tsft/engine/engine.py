@@ -7,11 +7,10 @@ which do, are loaded by `heavy` at first use or ahead of it by `warm_up`.
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tsft.config.run_config import RunConfig
+from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.engine.control import Control, Pulse, refuse_impossible
 from tsft.engine.discarding import end_without_result
 from tsft.engine.downloads import Downloads
@@ -23,6 +22,7 @@ from tsft.engine.queue import RunQueue, tell_refused
 from tsft.engine.versions import code_versions
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.log import run_log
+from tsft.run.answers import Answering, AnswerOptions, Question, Tell
 from tsft.run.board import Board, Follower, mend_cut_line, replay
 from tsft.run.events import CheckpointSaved, RunStarted
 from tsft.run.gauges import Gauges
@@ -37,6 +37,9 @@ from tsft.store.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
+# An answer of the demo is a line; this is where a model that never ends its turn is cut off.
+LONGEST_ANSWER_TOKENS = 256
+
 
 class Engine:
     """Implements `run.ports.EnginePort`. Every method may be called from any thread."""
@@ -49,7 +52,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._follower: tuple[str, Follower] | None = None
         self._downloads = Downloads(workspace, lambda: self._is_closing)
-        self._asking: Any = None
+        self._desk: Any = None
         self._examiner: Any = None
         self._gauges = GaugeReader(workspace.root, loaded_cuda)
         self._queue = RunQueue(record, self.check, self._begin_waiting, self._is_idle)
@@ -182,7 +185,7 @@ class Engine:
         """Refuse new runs, stop the present one and wait until it has saved. False when it took too long."""
         self._is_closing = True
         self._queue.close()
-        self._end_asking()
+        self.free_model()
         self.end_examination()
         if self._is_working():
             self.stop()
@@ -198,18 +201,39 @@ class Engine:
         """Bring a base model into the workspace on a thread of its own."""
         self._downloads.begin(name, hub)
 
+    def answer(
+        self,
+        config: RunConfig,
+        questions: Sequence[Question],
+        options: AnswerOptions | None = None,
+        tell: Tell | None = None,
+    ) -> int:
+        """Put questions to the config's model; refused during a run."""
+        self._refuse_if_busy()
+        self.end_examination()
+        return self._answers().begin(config, questions, options or AnswerOptions(), tell)
+
+    def answering(self) -> Answering | None:
+        return self._desk.answering if self._desk is not None else None
+
+    def stop_answering(self, number: int = 0) -> bool:
+        return self._desk is not None and self._desk.stop(number)
+
+    def free_model(self) -> None:
+        if self._desk is not None:
+            self._desk.give_up()
+
     def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:
         """Put a question to a trained model; the one before is given up."""
         self._refuse_if_busy()
-        self._end_asking()
         self.end_examination()
-        number = self._asking.asked.number + 1 if self._asking is not None else 1
-        self._asking = heavy("asking").Asking(self._workspace, Asked(number, result))
-        self._asking.begin(turns, series)
-        return number
+        config = RunConfig(model=ModelSettings(continue_from=result, precision="fp32"))
+        options = AnswerOptions(max_new_tokens=LONGEST_ANSWER_TOKENS)
+        return self._answers().begin(config, [Question(turns, series)], options, None, gives_way=True)
 
     def asked(self) -> Asked | None:
-        return self._asking.asked if self._asking is not None else None
+        found = self.answering()
+        return heavy("answering").asked_of(found) if found is not None else None
 
     def examine(self, config: RunConfig) -> int:
         """Begin to make the readiness card; refused during a run unless its model was looked at before."""
@@ -223,7 +247,7 @@ class Engine:
         """The card, then two real steps at the longest batch."""
         self._refuse_if_busy()
         raise_if_any(self.check(config))
-        self._end_asking()
+        self.free_model()
         return self._examining().begin(config, is_trial=True, is_idle=True)
 
     def reader(self, config: RunConfig) -> Any:
@@ -255,7 +279,7 @@ class Engine:
         """Raise everything that is wrong with the config on this machine and with this model, before anything loads."""
         problems, examiner = self.check(config), self._examining()
         if not examiner.knows(config):  # a model is about to be built, if without weights: one at a time
-            self._end_asking()
+            self.free_model()
             self.end_examination()
         raise_if_any([*problems, *examiner.model_problems(config, problems)])
 
@@ -266,9 +290,12 @@ class Engine:
                 self._examiner = examining.Examiner(self._workspace, self._record)
             return self._examiner
 
-    def _end_asking(self) -> None:
-        if self._asking is not None:
-            self._asking.give_up()
+    def _answers(self) -> Any:
+        answering = heavy("answering")
+        with self._lock:
+            if self._desk is None:
+                self._desk = answering.AnswerDesk(self._workspace, self._refuse_if_busy)
+            return self._desk
 
     def _is_idle(self) -> bool:
         return not self._is_closing and not self._is_poisoned and not self._is_working()
@@ -277,7 +304,7 @@ class Engine:
         return self._thread is not None and self._thread.is_alive()
 
     def _begin(self, run: RunInfo, config: RunConfig, by: str, checkpoint: Checkpoint | None) -> None:
-        self._end_asking()  # two models at once may not fit, and a run has the random numbers for itself
+        self.free_model()  # two models at once may not fit, and a run has the random numbers for itself
         self.end_examination()
         with self._lock:
             self._record.claim(run.id)
@@ -289,7 +316,7 @@ class Engine:
 
     def _begin_waiting(self, run: RunInfo) -> None:
         """The same for a run of the queue; one that cannot be started any more is failed with the reasons."""
-        self._end_asking()
+        self.free_model()
         self.end_examination()
         self._record.claim(run.id, only_waiting=True)
         try:
@@ -342,6 +369,7 @@ class Engine:
         """Run the recipe; whatever happens ends in one event, with the memory given back."""
         recipe = None
         try:
+            self.free_model()  # asked in the moment before this run was claimed
             recipe = heavy("recipe")
             with run_log(job.folder.log):
                 recipe.train(job)
@@ -352,7 +380,7 @@ class Engine:
             failures = heavy("failures")
             job.board.say(failures.failure_of(error, job.config, job.board.state.phase))
             self._is_poisoned = self._is_poisoned or failures.is_poisoned(error)
-            _let_go(error)
+            failures.let_go(error)
         finally:
             if recipe is not None:
                 heavy("device").give_memory_back()
@@ -369,12 +397,3 @@ class Engine:
             if self._follower is None or self._follower[0] != run.id:
                 self._follower = (run.id, Follower(run.folder.events))
             return self._follower[1]
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Free what the frames of a caught exception hold: a model, its gradients, a batch (164 MB in a small run)."""
-    while error is not None:
-        if error.__traceback__ is not None:
-            traceback.clear_frames(error.__traceback__)
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__

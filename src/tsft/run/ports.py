@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem
+from tsft.run.answers import Answering, AnswerOptions, Question, Tell
 from tsft.run.gauges import Gauges
 from tsft.run.readiness import Examined
 from tsft.run.state import RunState
@@ -145,6 +146,33 @@ class EnginePort(Protocol):
 
     def fetches(self) -> Mapping[str, Fetch]:
         """The downloads of this process by model name: on their way, done or failed."""
+        ...
+
+    def answer(
+        self,
+        config: RunConfig,
+        questions: Sequence[Question],
+        options: AnswerOptions | None = None,
+        tell: Tell | None = None,
+    ) -> int:
+        """Put questions to the model of a config (its base, or the result in `model.continue_from`), one after another.
+
+        Returns the number at once; `answering` shows how far they are, and `tell` hears each piece on the engine's
+        thread. Raises UserError `engine.busy` while a run is in progress, or `engine.answering` while others are asked;
+        a run that starts gives them up and frees the model.
+        """
+        ...
+
+    def answering(self) -> Answering | None:
+        """The last questions of this process."""
+        ...
+
+    def stop_answering(self, number: int = 0) -> bool:
+        """End the questions of this number (0: any) between two tokens. False where they do not go on."""
+        ...
+
+    def free_model(self) -> None:
+        """End all questions and wait until the model's memory is free."""
         ...
 
     def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:
