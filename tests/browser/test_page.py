@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.conftest import Served
 from tsft.config.schema import setting_by_key, settings
+from tsft.errors import message
 from tsft.i18n import LANGUAGES, sentences, translate
 from tsft.ui.train_tab import FOLDS
 from tsft.ui.widgets import element_id
@@ -439,3 +440,13 @@ def test_text_is_light_on_dark_when_the_browser_is_dark(open_page: Callable[...,
 
 def brightness(colour: str) -> float:
     return sum(float(each) for each in re.findall(r"[\d.]+", colour)[:3]) / 3
+
+
+def test_what_this_machine_cannot_do_is_marked_as_soon_as_it_is_known(
+    open_page: Callable[..., Any], served: Served
+) -> None:
+    page = open_page()
+    served.engine.limited = {("model.precision", "fp16"): message("preflight.fp16_needs_gpu")}
+    page.wait_for_function("document.querySelector('#knows-limits input')?.checked")
+    page.click("#set-model-precision input")
+    page.wait_for_selector("[role=option]:has-text('fp16 · not on this machine')")

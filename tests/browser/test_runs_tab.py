@@ -76,7 +76,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 
 
 def open_runs(page: Any) -> None:
-    page.click("button[role=tab] >> nth=1")
+    page.click("#tab-runs-button")
     page.wait_for_selector("#runs-table tr.chosen")
 
 

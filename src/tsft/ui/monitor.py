@@ -98,6 +98,11 @@ def said(sentence: str, is_bad: bool = False) -> str:
     return _box("bad" if is_bad else "calm", [sentence]) if sentence else ""
 
 
+def told(kind: str, lines: Sequence[str]) -> str:
+    """Several sentences as a box: "good", "calm" or "bad"."""
+    return _box(kind, lines)
+
+
 def fetching(fetches: Mapping[str, Fetch], language: str) -> str:
     """The downloads of base models: a bar for each on its way, a sentence for each that ended."""
     return "".join(_fetch(each, language) for each in fetches.values())

@@ -9,6 +9,7 @@ from tsft.errors import UserError
 from tsft.i18n import say_all, translate
 from tsft.ui.command_bar import wire_command_bar
 from tsft.ui.context import PageContext
+from tsft.ui.data.tab import place_data_tab
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
 from tsft.ui.endpoints import place_endpoints
 from tsft.ui.events import BESIDE, PRIVATE
@@ -241,11 +242,16 @@ def _place(context: PageContext) -> Parts:
     form = Form(words, context.engine.limits)
     words_feed = gr.HTML(words_feed_html(""), elem_id="words-feed", elem_classes=["feed"])
     top = place_top_bar(form, words)
-    with gr.Tabs(elem_id="tabs") as tabs:
+    with gr.Tabs(elem_id="tabs", selected="train") as tabs:
         with gr.Tab(id="train", elem_id="tab-train") as train_tab:
             train = place_train_tab(form, words, context)
         with gr.Tab(id="runs", elem_id="tab-runs") as runs_tab:
             runs = place_runs_tab(words, runs_tab)
+        # Last here and first in view (datasets.css): Gradio looks for each control it updates from the first one on.
+        if context.data is not None:
+            with gr.Tab(id="data", elem_id="tab-data") as data_tab:
+                place_data_tab(words, data_tab, context.data, top.language, who)
+            words.add(data_tab, label="page.tab.data")
     words.add(train_tab, label="page.tab.train")
     words.add(runs_tab, label="page.tab.runs")
     return Parts(
@@ -262,7 +268,8 @@ def _place(context: PageContext) -> Parts:
         timer=gr.Timer(IDLE_SECONDS),
         seen=gr.State({}),
         problems=gr.State([]),
-        knows_limits=gr.State(False),
+        # Not a state: neither load nor tick is queued, and only a queued answer tells the browser that a state changed.
+        knows_limits=gr.Checkbox(False, visible="hidden", elem_id="knows-limits"),
         # Key and secret are fixed, or the browser's copy could not be read after a restart; it holds no secret.
         remembered=gr.BrowserState(None, storage_key="tsft_form", secret="tsft"),
     )

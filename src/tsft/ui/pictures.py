@@ -7,7 +7,8 @@ import base64
 import io
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,30 +28,38 @@ FONT_POINTS = 7.5
 _drawing = threading.Lock()
 
 
-def picture(series: Sequence[np.ndarray], description: str) -> str:
-    """All series (float[L] each) in one <img>, numbered from 1; `description` is escaped already."""
+def picture(series: Sequence[np.ndarray], description: str, first: int = 1) -> str:
+    """All series (float[L] each) in one <img>, numbered from `first` on; `description` is escaped already."""
     if not series:
         return ""
-    encoded = base64.b64encode(drawn(series)).decode("ascii")
+    encoded = base64.b64encode(drawn(series, first)).decode("ascii")
     return f'<img class="picture" src="data:image/svg+xml;base64,{encoded}" alt="{description}">'
 
 
-def drawn(series: Sequence[np.ndarray]) -> bytes:
-    """The picture as SVG. matplotlib is loaded at the first one: the page itself opens without it."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
+def drawn(series: Sequence[np.ndarray], first: int = 1) -> bytes:
+    """The picture as SVG."""
     columns = min(COLUMNS, len(series))
     rows = math.ceil(len(series) / columns)
     size = (columns * WIDTH / PIXELS_PER_INCH, rows * HEIGHT / PIXELS_PER_INCH)
     written = io.BytesIO()
-    with _drawing:
-        matplotlib.rcParams["svg.fonttype"] = "none"
-        figure = Figure(figsize=size)
+    with drawing() as new_figure:
+        figure = new_figure(figsize=size)
         for index, points in enumerate(series):
-            _draw(figure, _place(index, columns, rows), str(index + 1), points)
+            _draw(figure, _place(index, columns, rows), str(first + index), points)
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return written.getvalue()
+
+
+@contextmanager
+def drawing() -> Iterator[Any]:
+    """matplotlib's `Figure`, while nobody else draws. It is loaded at the first picture: the page opens without it."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with _drawing:
+        # With a salt of its own the same series give the same picture.
+        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "tsft"})
+        yield Figure
 
 
 def extent(points: np.ndarray) -> tuple[str, str]:

@@ -6,6 +6,22 @@ from pathlib import Path
 import gradio as gr
 
 ASSETS = Path(__file__).resolve().parent / "assets"
+# In this order: later ones use what earlier ones put into `window.tsft`.
+SCRIPTS = (
+    *("page.js", "plot.js", "chart.js", "notices.js"),
+    *("series_plot.js", "series.js", "entries.js", "label.js", "sections.js"),
+)
+STYLES = (
+    "colors.css",
+    "page.css",
+    "chart.css",
+    "runs.css",
+    "datasets.css",
+    "series.css",
+    "check.css",
+    "data.css",
+    "label.css",
+)
 
 
 def make_theme() -> gr.themes.Base:
@@ -57,9 +73,9 @@ def asset(name: str) -> str:
 
 def head() -> str:
     """What the page's <head> gets: the page's own scripts, nothing from outside."""
-    return "\n".join(f"<script>{asset(name)}</script>" for name in ("page.js", "plot.js", "chart.js", "notices.js"))
+    return "\n".join(f"<script>{asset(name)}</script>" for name in SCRIPTS)
 
 
 def style() -> str:
     """The page's own style sheets as one."""
-    return "\n".join(asset(name) for name in ("colors.css", "page.css", "chart.css", "runs.css"))
+    return "\n".join(asset(name) for name in STYLES)

@@ -1,6 +1,6 @@
 """Fills the page's context from the workspace: datasets, presets, results; `run_source.py` has the runs.
 
-Nothing else in ui reads disk.
+Nothing else in ui reads disk, but the Data tab (`data/room.py`).
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ from tsft.ui.context import (
     ResultChoice,
     RunRow,
 )
+from tsft.ui.data.room import DataRoom
 from tsft.ui.run_source import RunSource, row_of
 
 # Rows that are read for the preview: enough to see what the data is like, and quick however large the file.
@@ -55,6 +56,7 @@ def page_context(engine: EnginePort, workspace: Workspace, record: Record) -> Pa
         log_tail=reader.log_tail,
         debug_bundle=reader.debug_bundle,
         record_notes=record.notes,
+        data=DataRoom(workspace, engine),
     )
 
 

@@ -41,6 +41,7 @@ class Look:
     """What to look for. is_deep: compare rows with each other. validation: datasets that must share no values.
 
     encoder: measure rows in tokens (against cutoff_length, unless 0); token_rows: at most about so many, 0 for all
+    model: what the encoder's model is called, for the report
     """
 
     is_deep: bool = True
@@ -50,6 +51,7 @@ class Look:
     token_rows: int = 0
     system_prompt: str = ""
     max_rows: int = 0
+    model: str = ""
 
     def key(self) -> list[Any]:
         if self.encoder is None:
@@ -180,6 +182,9 @@ class _Round:
             is_deep=self.look.is_deep,
             cutoff_length=self.look.cutoff_length,
             tokens_counted=self.tokens_counted,
+            validation=self.look.validation,
+            model=self.look.model if self.look.encoder is not None else "",
+            token_rows=self.look.token_rows,
         )
 
     # -- one row -----------------------------------------------------------------------------------------------------

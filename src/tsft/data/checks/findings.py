@@ -128,6 +128,7 @@ class DoctorReport:
     """What the doctor found in one dataset. content: the hash of its files, by which waivers are remembered.
 
     is_deep: whether rows were compared with each other. tokens_counted: rows whose length in tokens was measured.
+    validation, model, token_rows: what the look asked for, so that it can be repeated.
     """
 
     name: str
@@ -141,6 +142,9 @@ class DoctorReport:
     is_deep: bool = True
     cutoff_length: int = 0
     tokens_counted: int = 0
+    validation: tuple[str, ...] = ()
+    model: str = ""
+    token_rows: int = 0
 
     def of_level(self, level: str) -> list[Finding]:
         return [each for each in self.findings if each.level == level]
@@ -196,6 +200,7 @@ class DoctorReport:
             "tasks": tuple(data["tasks"]),
             "labels": tuple(data["labels"]),
             "file_notes": tuple(Message.from_json(each) for each in data["file_notes"]),
+            "validation": tuple(data.get("validation", ())),
         }
         return DoctorReport(**made)
 

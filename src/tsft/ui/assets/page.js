@@ -32,8 +32,9 @@
     if (!words || !words.dataset.language || words.dataset.language === shownLanguage) return;
     shownLanguage = words.dataset.language;
     tsft.clockOffset = Number(words.dataset.now) * 1000 - Date.now();
-    root.lang = shownLanguage;
+    root.lang = tsft.language = shownLanguage;
     tellGradio(shownLanguage);
+    tsft.labelSection?.();
     requestAnimationFrame(() => root.classList.add("tsft-ready"));
   };
 
