@@ -14,6 +14,7 @@ from tsft.evaluate.intervals import (
     false_alarms,
     matched,
     overlap,
+    pairs,
     point_rates,
     soft_f1,
 )
@@ -91,3 +92,8 @@ def test_rates_stay_between_nothing_and_all_and_only_the_truth_is_perfect(said, 
 
 def test_false_alarms_are_counted_per_thousand_points():
     assert false_alarms([[0, 5], [310, 320]], TRUE, LENGTH) == 0.5
+
+
+def test_of_two_alike_each_meets_its_own() -> None:
+    assert pairs([[True, True], [True, True]]) == [(0, 0), (1, 1)]
+    assert pairs([[True, True], [True, False]]) == [(0, 1), (1, 0)]

@@ -39,15 +39,22 @@ def matched(predicted: Sequence[Interval], true: Sequence[Interval], least: floa
 
 
 def pairs(fits: Sequence[Sequence[bool]]) -> list[tuple[int, int]]:
-    """A largest one-to-one matching of rows to columns where `fits` allows it (augmenting paths)."""
+    """A largest one-to-one matching of rows to columns where `fits` allows it (augmenting paths).
+
+    Of equal ones that which keeps the order, so that of two alike each meets its own.
+    """
     columns = len(fits[0]) if fits else 0
     row_of: list[int] = [-1] * columns
 
     def place(row: int, seen: set[int]) -> bool:
+        free = next((column for column in range(columns) if fits[row][column] and row_of[column] < 0), -1)
+        if free >= 0:
+            row_of[free] = row
+            return True
         for column in range(columns):
             if fits[row][column] and column not in seen:
                 seen.add(column)
-                if row_of[column] < 0 or place(row_of[column], seen):
+                if place(row_of[column], seen):
                     row_of[column] = row
                     return True
         return False
