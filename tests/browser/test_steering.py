@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -47,12 +47,17 @@ def newest(workspace: Workspace) -> RunInfo:
     return Record(workspace).list_runs()[0]
 
 
-def ended(workspace: Workspace, count: int) -> None:
-    """Wait until so many runs have finished: a short one may be over before a page shows that it runs."""
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for what the workspace shows and a page may show too late or not at all."""
     deadline = time.monotonic() + 180
-    while [run.status for run in Record(workspace).list_runs()] != ["finished"] * count:
+    while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def ended(workspace: Workspace, count: int) -> None:
+    """Wait until so many runs have finished: a short one may be over before a page shows that it runs."""
+    until(lambda: [run.status for run in Record(workspace).list_runs()] == ["finished"] * count)
 
 
 def start(page: Any, name: str) -> None:
@@ -74,6 +79,7 @@ def test_a_paused_run_is_looked_around_in_and_goes_on_to_the_curve_of_an_unpause
         page.wait_for_selector("#runs-table tr")
         page.get_by_role("tab", name="Train").click()
         page.click("#command-checkpoint")
+        until(lambda: bool(usable_checkpoints(newest(workspace).folder)))
         page.wait_for_function(PENDING_GONE)
         assert usable_checkpoints(newest(workspace).folder)[0].step == replay(newest(workspace).folder.events).step
         page.click("#command-continue")
