@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tsft.evaluate.affiliation import affiliation
 from tsft.evaluate.intervals import (
     adjusted_f1,
-    affiliation,
     composite_f1,
     delays,
     event_rates,
@@ -92,6 +92,16 @@ def test_rates_stay_between_nothing_and_all_and_only_the_truth_is_perfect(said, 
 
 def test_false_alarms_are_counted_per_thousand_points():
     assert false_alarms([[0, 5], [310, 320]], TRUE, LENGTH) == 0.5
+
+
+@given(stretches(), stretches())
+def test_affiliation_is_the_same_seen_backwards_and_at_another_scale(said, true):
+    found = affiliation(said, true, 200)
+    for other in (
+        affiliation(*([[200 - b, 200 - a] for a, b in each] for each in (said, true)), 200),
+        affiliation(*([[7 * a, 7 * b] for a, b in each] for each in (said, true)), 1400),
+    ):
+        assert (other.precision, other.recall) == pytest.approx((found.precision, found.recall), abs=1e-9)
 
 
 def test_of_two_alike_each_meets_its_own() -> None:

@@ -160,3 +160,24 @@ def test_the_text_only_baseline_is_the_most_frequent_answer():
     labels = [label({**TREND, "value": value}) for value in ("up", "up", "down")]
     found = text_only(labels)["t"]
     assert found.answer == '"up"' and found.share == found.score == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "trend"),
+    [
+        ("Its trend is upward. Period: none. The noise is low. Its events are: upward spike @19 (-10.4).", TREND),
+        ("其趋势是上升。周期：无。噪声情况为几乎无噪声。其事件为：向上尖峰 @19 (2.0)。", TREND_ZH),
+    ],
+)
+def test_a_sentence_ends_what_is_said_of_a_field(text, trend):
+    word = "period" if trend is TREND else "周期"
+    period = {"name": "period", "word": word, "kind": "number", "value": None, "scale": 1, "tolerance": 1}
+    assert parse(text, label(trend, period)).values == {"trend": "up", "period": None}
+
+
+def test_free_text_is_scored_whole_against_its_reference():
+    field = {"name": "answer", "word": "answer", "kind": "text", "value": "The pump stopped.\nAnswer: it overheated."}
+    assert score("the pump stopped. answer: it overheated", label(field)).is_right
+    part = score("The pump overheated", label(field))
+    assert 0 < part.value < 1 and not part.is_right and part.is_read
+    assert not score("  ", label(field)).is_read

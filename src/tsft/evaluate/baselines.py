@@ -1,4 +1,4 @@
-"""What an answer is worth that never looks at the series: the most frequent one of its task and wording."""
+"""What a model has to beat: cheap answers fitted on a training set, and what answering without the series is worth."""
 
 import json
 from collections import Counter, defaultdict
@@ -8,7 +8,26 @@ from typing import Any
 
 import numpy as np
 
+from tsft.evaluate.answers import Baseline, Question
+from tsft.evaluate.detectors import all_anomalous, fit_spectral_residual, fit_three_sigma
+from tsft.evaluate.guesses import fit_majority, fit_random
+from tsft.evaluate.neighbours import fit_nearest
 from tsft.evaluate.scores import score_field
+
+# In the order in which they are shown.
+BASELINES = ("majority", "random", "three_sigma", "spectral_residual", "all_anomalous", "nearest")
+
+
+def fit_baselines(train: Sequence[Question], seed: int = 0) -> dict[str, Baseline]:
+    """Every baseline by its name, fitted on the training rows alone. A test row must never be among them."""
+    return {
+        "majority": fit_majority(train),
+        "random": fit_random(train, seed),
+        "three_sigma": fit_three_sigma(train),
+        "spectral_residual": fit_spectral_residual(train),
+        "all_anomalous": all_anomalous(),
+        "nearest": fit_nearest(train),
+    }
 
 
 @dataclass(frozen=True)

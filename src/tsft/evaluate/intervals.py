@@ -1,4 +1,6 @@
-"""Metrics of stretches [start, end) against true ones: event F1 by overlap, points, composite, affiliation, delay.
+"""Metrics of stretches [start, end) against true ones: event F1 by overlap, points, composite, delay.
+
+Affiliation, which measures distances, is `affiliation.py`; totals over many rows are `stretches.py`.
 
 Where there is nothing to find and nothing was said, every score is 1; where only one side is empty, it is 0.
 """
@@ -95,29 +97,6 @@ def composite_f1(predicted: Sequence[Interval], true: Sequence[Interval], length
     return Rates(_rates(said, real).precision, recall).f1
 
 
-def affiliation(predicted: Sequence[Interval], true: Sequence[Interval], length: int) -> Rates:
-    """Precision and recall by distance, in zones cut halfway between true events; forgiving to near misses.
-
-    Even nonsense scores about 0.5 here: show it beside a random baseline only.
-    """
-    said = mask(predicted, length)
-    if not true:
-        return Rates(0.0, 0.0) if said.any() else Rates(1.0, 1.0)
-    ordered = sorted((int(start), int(end)) for start, end in true)
-    cuts = [0, *((a[1] + b[0]) // 2 for a, b in zip(ordered, ordered[1:], strict=False)), length]
-    precisions, recalls = [], []
-    for (start, end), low, high in zip(ordered, cuts, cuts[1:], strict=False):
-        zone = np.arange(low, high)
-        here = zone[said[low:high]]
-        if not len(here):
-            recalls.append(0.0)
-            continue
-        from_event = np.maximum(np.maximum(start - zone, zone - (end - 1)), 0)
-        precisions.append(float(np.mean([np.mean(from_event >= from_event[point - low]) for point in here])))
-        recalls.append(_affiliated_recall(np.arange(max(start, low), min(end, high)), here, zone))
-    return Rates(float(np.mean(precisions)) if precisions else 0.0, float(np.mean(recalls)))
-
-
 def adjusted_f1(predicted: Sequence[Interval], true: Sequence[Interval], length: int) -> float:
     """Point-adjusted F1, inflated by design (one point credits a whole event): for comparison with old papers only."""
     said, real = mask(predicted, length), mask(true, length)
@@ -166,9 +145,3 @@ def _rates(said: np.ndarray, real: np.ndarray) -> Rates:
         return Rates(1.0, 1.0)
     hits = float(np.count_nonzero(said & real))
     return Rates(hits / max(1, int(said.sum())), hits / max(1, int(real.sum())))
-
-
-def _affiliated_recall(event: np.ndarray, here: np.ndarray, zone: np.ndarray) -> float:
-    """Mean over the event's points of the share of the zone at least as far from it as its nearest prediction."""
-    distances = [(np.abs(zone - point) >= np.abs(here - point).min()).mean() for point in event]
-    return float(np.mean(distances)) if distances else 0.0

@@ -16,6 +16,7 @@ from tsft.evaluate.readings import Unreadable, from_json_value, from_text
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 # Models that think aloud close with this; what comes before is not the answer.
 _THOUGHT = re.compile(r"^.*</think>", re.DOTALL)
+_WORDED = ("name", "names", "text")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[。！？\n]")
 
 
@@ -108,7 +109,8 @@ def _key(name: str) -> str:
 def _parts(text: str, fields: Sequence[Mapping[str, Any]]) -> list[str]:
     """The text that speaks of each field: after its `word:`, in the sentence with its cue, or all of it."""
     if len(fields) == 1:
-        return [_after(text, fields[0], fields) or text]
+        # Free text is taken whole: a line of it may well begin like a field.
+        return [text if fields[0]["kind"] == "text" else _after(text, fields[0], fields) or text]
     parts = []
     for number, each in enumerate(fields):
         part = _after(text, each, fields) or _sentence(text, each)
@@ -118,17 +120,16 @@ def _parts(text: str, fields: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _after(text: str, field: Mapping[str, Any], fields: Sequence[Mapping[str, Any]]) -> str:
-    """What stands behind `word:` up to the next field, the next sentence that speaks of one, or the end of the line."""
+    """What stands behind `word:` up to the next field, or to the end of the sentence (a name may hold a full stop)."""
     found = re.search(_label_pattern(field), text, re.IGNORECASE)
     if found is None:
         return ""
-    rest_of = [each for each in fields if each is not field]
-    stops = [*(_label_pattern(each) for each in rest_of), r"\n"]
-    if rest_of:
-        cues = "|".join(_cue(each) for each in rest_of)
-        stops.append(rf"(?:\.\s|。)(?=[^.。\n]*(?:{cues}))")
-    stop = f"(?:{'|'.join(stops)})"
+    others = "|".join(_label_pattern(each) for each in fields if each is not field)
+    stop = rf"(?:{others}|\n)" if others else r"\n"
     rest = re.split(stop, text[found.end() :], maxsplit=1, flags=re.IGNORECASE)[0]
+    if len(fields) > 1 and field["kind"] not in _WORDED:
+        # "Period: none. The noise is low. Its events are: …": the numbers further on are not the period.
+        rest = _SENTENCE_END.split(rest.strip(), maxsplit=1)[0]
     return rest.strip().rstrip(";；") or ""
 
 

@@ -65,7 +65,7 @@ def _denied(text: str, place: int) -> bool:
 
 def _class(text: str, field: Mapping[str, Any]) -> str:
     words = [(word, key) for key, given in field["options"].items() for word in {key, given, *SYNONYMS.get(key, ())}]
-    return _only(_found(text, words))
+    return _only(found_words(text, words))
 
 
 def _number(text: str, field: Mapping[str, Any]) -> float | int | None:
@@ -107,7 +107,7 @@ def _events(text: str, field: Mapping[str, Any]) -> list[dict[str, Any]]:
             for each, end in zip(marked, ends, strict=True)
         ]
     words = [(word, key) for key, given in field["options"].items() for word in {key, given}]
-    found = sorted(_found(text, words))
+    found = sorted(found_words(text, words))
     if not found:
         if re.fullmatch(r"\W*\[\s*\]\W*", text):
             return []
@@ -132,7 +132,7 @@ def _event(word: str, start: int, rest: str, field: Mapping[str, Any]) -> dict[s
 
 
 def _name(text: str, field: Mapping[str, Any]) -> str | None:
-    found = _found(text, [(option, option) for option in field["options"]])
+    found = found_words(text, [(option, option) for option in field["options"]])
     if found:
         return _only(found)
     _nothing(text)
@@ -140,7 +140,7 @@ def _name(text: str, field: Mapping[str, Any]) -> str | None:
 
 
 def _names(text: str, field: Mapping[str, Any]) -> list[str]:
-    found = {key for _, key in _found(text, [(option, option) for option in field["options"]])}
+    found = {key for _, key in found_words(text, [(option, option) for option in field["options"]])}
     if not found:
         _nothing(text)
     return [option for option in field["options"] if option in found]
@@ -163,7 +163,7 @@ def _only(found: list[tuple[int, str]]) -> str:
     return keys.pop()
 
 
-def _found(text: str, words: list[tuple[str, str]]) -> list[tuple[int, str]]:
+def found_words(text: str, words: list[tuple[str, str]]) -> list[tuple[int, str]]:
     """(place, key) of each word in the text; a longer word covers the shorter ones inside it."""
     rest, found = _folded(text, keep_length=True), []
     for word, key in sorted(words, key=lambda each: -len(each[0])):
@@ -249,4 +249,5 @@ _READERS: dict[str, Callable[[str, Mapping[str, Any]], Any]] = {
     "name": _name,
     "names": _names,
     "letter": _letter,
+    "text": lambda text, field: text,
 }

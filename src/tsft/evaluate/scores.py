@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tsft.evaluate.intervals import event_rates, pairs, soft_f1
+from tsft.evaluate import closed
+from tsft.evaluate.closed import class_name, confusion
+from tsft.evaluate.intervals import event_rates, soft_f1
+from tsft.evaluate.lists import match_events
 from tsft.evaluate.parse import parse
+from tsft.evaluate.texts import rouge_l
 
 # An overlap of a tenth finds an event; the headline metric of intervals.
 FOUND_OVERLAP = 0.1
@@ -93,12 +97,8 @@ def _total(task: str, rows: Sequence[tuple[Score, Mapping[str, Any]]]) -> Totals
 
 def macro_f1(true: Sequence[Any], said: Sequence[Any]) -> float:
     """Mean F1 over the classes that occur in the truth; an unread answer (None) is a miss of its class."""
-    values = []
-    for each in sorted(set(true), key=str):
-        hits = sum(a == each and b == each for a, b in zip(true, said, strict=True))
-        both = sum(a == each for a in true) + sum(b == each for b in said)
-        values.append(2 * hits / both)
-    return float(np.mean(values)) if values else 0.0
+    names = [None if each is None else class_name(each) for each in said]
+    return closed.macro_f1(confusion([class_name(each) for each in true], names)) or 0.0
 
 
 def _exact(value: Any, truth: Mapping[str, Any]) -> FieldScore:
@@ -131,24 +131,12 @@ def _intervals(value: Any, truth: Mapping[str, Any]) -> FieldScore:
 
 def _events(value: Any, truth: Mapping[str, Any]) -> FieldScore:
     """F1 of events matched one to one by type and start; what is invented costs precision."""
-    said, real, allowed = value, truth["value"], int(truth["tolerance"])
-    if not said and not real:
+    found = match_events(value, truth)
+    if not found.said and not found.true:
         return FieldScore(1.0, True)
-    fits = [[a["type"] == b["type"] and abs(a["start"] - b["start"]) <= allowed for b in real] for a in said]
-    hits = pairs(fits)
-    f1 = 2 * len(hits) / (len(said) + len(real))
-    sizes = [_size_score(said[row]["size"], real[column].get("size"), truth) for row, column in hits]
-    sized = [each for each in sizes if each is not None]
-    kept = 1.0 - SIZE_SHARE + SIZE_SHARE * (float(np.mean(sized)) if sized else 1.0)
+    f1 = 2 * found.hits / (found.said + found.true)
+    kept = 1.0 - SIZE_SHARE + SIZE_SHARE * (float(np.mean(found.sizes)) if found.sizes else 1.0)
     return FieldScore(f1 * kept, f1 >= 1.0)
-
-
-def _size_score(said: float | None, real: float | None, truth: Mapping[str, Any]) -> float | None:
-    """None where no size was said, as in short answers, or none is known."""
-    if said is None or real is None:
-        return None
-    error = abs(said - real)
-    return 1.0 if error <= 1e-9 * max(1.0, abs(real)) else max(0.0, 1.0 - error / max(abs(real), float(truth["scale"])))
 
 
 def _names(value: Any, truth: Mapping[str, Any]) -> FieldScore:
@@ -159,10 +147,17 @@ def _names(value: Any, truth: Mapping[str, Any]) -> FieldScore:
     return FieldScore(f1, f1 >= 1.0)
 
 
+def _text(value: Any, truth: Mapping[str, Any]) -> FieldScore:
+    """ROUGE-L against the reference; right where every token is the same."""
+    found = rouge_l(str(value), str(truth["value"])).f1
+    return FieldScore(found, found >= 1.0)
+
+
 _JUDGES: dict[str, Callable[[Any, Mapping[str, Any]], FieldScore]] = {
     "number": _number,
     "position": _position,
     "intervals": _intervals,
     "events": _events,
     "names": _names,
+    "text": _text,
 }
