@@ -28,6 +28,7 @@ from tsft.run.events import (
     RunStarted,
     StepLogged,
 )
+from tsft.run.export import Exported, ExportSettings, SelfTest, check_export
 from tsft.run.gauges import Amount, Gauges
 from tsft.run.ports import Asked, Fetch, QueueEntry, Watched
 from tsft.run.readiness import Examined, Readiness
@@ -86,6 +87,7 @@ class FakeEngine:
         self._fetches: dict[str, Fetch] = {}
         self._asked: Asked | None = None
         self._answering = Answering(0, "", 0)
+        self._exported: Exported | None = None
         self.board: Board | None = None
         self.started: list[RunConfig] = []
         self.examined: Examined | None = None
@@ -257,11 +259,24 @@ class FakeEngine:
     def free_model(self) -> None:
         """No model is held here."""
 
+    def begin_export(self, settings: ExportSettings) -> int:
+        raise_if_any(check_export(settings))
+        number = self._exported.number + 1 if self._exported else 1
+        test = SelfTest(rows=3, answers_equal=3, reload=0.0, merge=2e-6)
+        self._exported = Exported(number, settings, "ended", is_done=True, path="exports/<model>", test=test)
+        return number
+
+    def exported(self) -> Exported | None:
+        return self._exported
+
+    def stop_export(self) -> None:
+        """It is done already."""
+
     def reset(self, seconds: float = 0.0) -> None:
         """As it was when made, for the next test of a page that is served all along."""
         self._stop.set()
         self.join()
-        self._seconds, self._thread, self._asked = seconds, None, None
+        self._seconds, self._thread, self._asked, self._exported = seconds, None, None, None
         self.board, self.examined, self.limited = None, None, {}
         self.started.clear()
         self.is_held = False

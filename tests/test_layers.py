@@ -27,6 +27,7 @@ LAYERS = (
         "dataset_commands",
         "synth_commands",
         "build_commands",
+        "export_commands",
     ),
     ("app",),
     ("ui", "engine", "api", "notify"),
@@ -52,6 +53,7 @@ HOMES = {
     "sqlalchemy": ("store",),
     "yaml": ("store",),
     "rich": ("terminal",),
+    "sacrebleu": ("evaluate",),
 }
 # ui asks for answers and charts through what the app hands it, never from the model.
 FORBIDDEN = {("ui", "model")}

@@ -23,6 +23,8 @@ FILES = {
     "processing_own.py": b"left=",
     "pytorch_model.bin": b"pickle",
     "README.md": b"read me",
+    "LICENSE": b"terms",
+    "notes.pdf": b"more",
 }
 
 
@@ -125,11 +127,12 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
     assert refusal(str(tmp_path), "huggingface", "", tmp_path).key == "model.no_config"
 
 
-def test_weights_settings_and_tokenizer_are_fetched_and_nothing_that_runs(hub, tmp_path):
+def test_weights_settings_tokenizer_and_licence_are_fetched_and_nothing_that_runs(hub, tmp_path):
     seen = []
     folder = fetch("owner/good", "huggingface", "", tmp_path, lambda done, total: seen.append((done, total)))
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    assert names == {"config.json", "model.safetensors", "tokenizer.json", "processing_own.py"}
+    own = {"README.md", "LICENSE"}
+    assert names == {"config.json", "model.safetensors", "tokenizer.json", "processing_own.py", *own}
     assert seen[-1][0] <= seen[-1][1]
     assert seen == sorted(seen)
     hub.shutdown()

@@ -246,6 +246,12 @@ def _models_get(options: argparse.Namespace, language: str) -> int:
     return FINISHED
 
 
+def _export(options: argparse.Namespace, language: str) -> int:
+    from tsft.export_commands import export
+
+    return export(options, language)
+
+
 def _presets(options: argparse.Namespace, language: str) -> int:
     from tsft.preset_commands import run
 
@@ -358,5 +364,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "presets export": _presets,
     "models list": _models_list,
     "models get": _models_get,
+    "export": _export,
     "settings": _settings,
 }

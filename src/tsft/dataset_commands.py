@@ -75,7 +75,7 @@ def _export(options: argparse.Namespace, language: str, tell: Tell, by: str) -> 
                 options.dataset, folders, workspace.cache, options.hub, is_private=not options.public, progress=move
             )
         else:
-            target = Path(options.to).expanduser() if options.to else workspace.exports
+            target = Path(options.to).expanduser() if options.to else workspace.exports / "data"
             made = export(options.dataset, folders, workspace.cache, target, options.format, by=by, progress=move)
     tell(say(language, message("page.data.exported", rows=made.rows, left_out=made.left_out)))
     tell(_where(made))

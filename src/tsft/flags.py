@@ -73,6 +73,16 @@ BUILD_FLAGS: tuple[tuple[str, str], ...] = (
     ("test", "0-1"),
     ("seed", "N"),
 )
+# Of `export`: flag, sign and default.
+EXPORT_FLAGS: tuple[tuple[str, str, str | float], ...] = (
+    ("as", "adapter|merged|hf|zip", "merged"),
+    ("dtype", "auto|float32|bfloat16|float16", "auto"),
+    ("shard-gb", "GB", 5.0),
+    ("device", "cpu|cuda", "cpu"),
+    ("to", "FOLDER", ""),
+    ("hub", "OWNER/NAME", ""),
+    ("card-language", "en|zh|ja|ko|ru", ""),
+)
 # Runs that `runs list` shows unless told.
 SHOWN_RUNS = 200
 _OWN_FLAGS = ("--help", "--version", "--workspace", "--lang", "--queue", "--sweep", "--name")
@@ -101,6 +111,7 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
 
     _add_runs(commands, language, shared)
     _add_queue(commands, language, shared)
+    _add_export(_command(commands, "export", "export", language, shared), language)
 
     presets = _group(commands, "presets", language)
     _command(presets, "list", "presets list", language, shared)
@@ -149,9 +160,9 @@ def add_data_commands(data: Any, language: str, shared: argparse.ArgumentParser)
     take = _command(data, "export", "data export", language, shared)
     take.add_argument("dataset", metavar="PATH_OR_NAME", help=translate(language, "cli.help.fix_dataset"))
     for flag, default, sign in (("format", "jsonl", "jsonl|parquet"), ("to", "", "FOLDER"), ("hub", "", "OWNER/NAME")):
-        text = translate(language, f"cli.help.export.{flag}")
+        text = translate(language, f"cli.help.data_export.{flag}")
         take.add_argument(f"--{flag}", default=default, metavar=sign, help=text)
-    take.add_argument("--public", action="store_true", help=translate(language, "cli.help.export.public"))
+    take.add_argument("--public", action="store_true", help=translate(language, "cli.help.data_export.public"))
 
     _add_synth(_command(data, "synth", "data synth", language, shared), language)
     _add_build(_command(data, "build", "data build", language, shared), language)
@@ -318,6 +329,17 @@ def _add_queue(commands: Any, language: str, shared: argparse.ArgumentParser) ->
             parser_of.add_argument("run", metavar="RUN")
         if word == "move":
             parser_of.add_argument("position", type=int, metavar="POSITION")
+
+
+def _add_export(parser: argparse.ArgumentParser, language: str) -> None:
+    parser.add_argument("source", metavar="RUN_OR_PATH", help=translate(language, "cli.help.export.source"))
+    for flag, sign, default in EXPORT_FLAGS:
+        text = translate(language, f"cli.help.export.{flag.replace('-', '_')}")
+        name = "form" if flag == "as" else flag.replace("-", "_")
+        kind = type(default)
+        parser.add_argument(f"--{flag}", dest=name, type=kind, default=default, metavar=sign, help=text)
+    for flag in ("zip", "modelscope", "public"):
+        parser.add_argument(f"--{flag}", action="store_true", help=translate(language, f"cli.help.export.{flag}"))
 
 
 def _add_shared(parser: argparse.ArgumentParser, language: str) -> None:

@@ -9,6 +9,7 @@ class BaseModel:
     """name: what a config holds. huggingface, modelscope: ids on the hubs ("" where it is not a hub model).
 
     billions: parameters of the LLM in 10^9. has_encoder: whether the weights already contain a trained series encoder.
+    license: as its own card says it, "" when not known; what is made from it stands under it too.
     """
 
     name: str
@@ -16,25 +17,37 @@ class BaseModel:
     modelscope: str = ""
     billions: float = 0.0
     has_encoder: bool = False
+    license: str = ""
 
 
 BUILTIN = "builtin"
 SMOLLM2 = "smollm2-135m"
+APACHE = "apache-2.0"
 
 BASE_MODELS: tuple[BaseModel, ...] = (
-    BaseModel(BUILTIN, billions=0.004),
-    BaseModel(SMOLLM2, billions=0.135),
-    BaseModel("ChatTS-8B", "bytedance-research/ChatTS-8B", "bytedance-research/ChatTS-8B", 8.2, True),
-    BaseModel("ChatTS-14B", "bytedance-research/ChatTS-14B", "bytedance-research/ChatTS-14B", 14.8, True),
-    BaseModel("Qwen3-0.6B", "Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B", 0.6),
-    BaseModel("Qwen3-1.7B", "Qwen/Qwen3-1.7B", "Qwen/Qwen3-1.7B", 1.7),
-    BaseModel("Qwen3-4B", "Qwen/Qwen3-4B", "Qwen/Qwen3-4B", 4.0),
-    BaseModel("Qwen3-8B", "Qwen/Qwen3-8B", "Qwen/Qwen3-8B", 8.2),
-    BaseModel("Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-0.5B-Instruct", 0.5),
-    BaseModel("Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B-Instruct", 1.5),
-    BaseModel("Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct", 7.6),
-    BaseModel("Qwen2.5-14B-Instruct", "Qwen/Qwen2.5-14B-Instruct", "Qwen/Qwen2.5-14B-Instruct", 14.8),
+    BaseModel(BUILTIN, billions=0.004, license=APACHE),
+    BaseModel(SMOLLM2, billions=0.135, license=APACHE),
+    BaseModel("ChatTS-8B", "bytedance-research/ChatTS-8B", "bytedance-research/ChatTS-8B", 8.2, True, license=APACHE),
+    BaseModel(
+        "ChatTS-14B", "bytedance-research/ChatTS-14B", "bytedance-research/ChatTS-14B", 14.8, True, license=APACHE
+    ),
+    BaseModel("Qwen3-0.6B", "Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B", 0.6, license=APACHE),
+    BaseModel("Qwen3-1.7B", "Qwen/Qwen3-1.7B", "Qwen/Qwen3-1.7B", 1.7, license=APACHE),
+    BaseModel("Qwen3-4B", "Qwen/Qwen3-4B", "Qwen/Qwen3-4B", 4.0, license=APACHE),
+    BaseModel("Qwen3-8B", "Qwen/Qwen3-8B", "Qwen/Qwen3-8B", 8.2, license=APACHE),
+    BaseModel("Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-0.5B-Instruct", 0.5, license=APACHE),
+    BaseModel("Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B-Instruct", 1.5, license=APACHE),
+    BaseModel("Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct", 7.6, license=APACHE),
+    BaseModel("Qwen2.5-14B-Instruct", "Qwen/Qwen2.5-14B-Instruct", "Qwen/Qwen2.5-14B-Instruct", 14.8, license=APACHE),
 )
+
+# The hubs' own rule, and what keeps folder names apart: no "--", no "..", no dash or dot at either end of a part.
+_HUB_NAME = re.compile(r"(?!.*(?:--|\.\.))\w(?:[\w.\-]*\w)?/\w(?:[\w.\-]*\w)?", re.ASCII)
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a hub would take it: OWNER/NAME."""
+    return _HUB_NAME.fullmatch(name) is not None
 
 
 def base_model(name: str) -> BaseModel | None:

@@ -23,7 +23,6 @@ from peft import (
     VeraConfig,
     get_peft_model,
 )
-from peft.utils import ModulesToSaveWrapper
 from transformers import PreTrainedModel
 
 from tsft.config.run_config import RunConfig
@@ -65,16 +64,6 @@ def with_adapter(model: PreTrainedModel, config: RunConfig, encoder_is_new: bool
             raise UserError(Problem("model.resize_vocabulary", told))
         made.ensure_weight_tying = True  # the head goes on being the embedding
     return get_peft_model(model, made)
-
-
-def merged_model(model: PeftModel) -> PreTrainedModel:
-    """The base with the adapter's weights in it and nothing of PEFT left around any module."""
-    whole = model.merge_and_unload()
-    # LN tuning's own way of merging leaves the modules that were saved whole in their wrappers.
-    wrapped = [(name, module) for name, module in whole.named_modules() if isinstance(module, ModulesToSaveWrapper)]
-    for name, wrapper in wrapped:
-        whole.set_submodule(name, wrapper.modules_to_save[wrapper.active_adapters[0]])
-    return whole
 
 
 def adapter_kind(method: str) -> str:

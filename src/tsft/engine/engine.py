@@ -8,9 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from tsft.config.run_config import ModelSettings, RunConfig
+from tsft.config.run_config import RunConfig
 from tsft.engine.control import Control, Pulse, refuse_impossible
 from tsft.engine.discarding import end_without_result
 from tsft.engine.downloads import Downloads
@@ -19,15 +18,14 @@ from tsft.engine.heavy import heavy
 from tsft.engine.job import Job
 from tsft.engine.onward import checkpoint_of, make_child, onward
 from tsft.engine.queue import RunQueue, tell_refused
+from tsft.engine.side_work import SideWork
 from tsft.engine.versions import code_versions
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.log import run_log
-from tsft.run.answers import Answering, AnswerOptions, Question, Tell
 from tsft.run.board import Board, Follower, mend_cut_line, replay
 from tsft.run.events import CheckpointSaved, RunStarted
 from tsft.run.gauges import Gauges
-from tsft.run.ports import Asked, Fetch, QueueEntry, Stopped, Watched
-from tsft.run.readiness import Examined
+from tsft.run.ports import Fetch, QueueEntry, Stopped, Watched
 from tsft.run.state import RunState
 from tsft.store.commands import ask
 from tsft.store.record import Record, busy
@@ -37,25 +35,18 @@ from tsft.store.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-# An answer of the demo is a line; this is where a model that never ends its turn is cut off.
-LONGEST_ANSWER_TOKENS = 256
 
-
-class Engine:
+class Engine(SideWork):
     """Implements `run.ports.EnginePort`. Every method may be called from any thread."""
 
     def __init__(self, workspace: Workspace, record: Record) -> None:
-        self._workspace = workspace
-        self._record = record
-        self._lock = threading.Lock()
         self._job: Job | None = None
         self._thread: threading.Thread | None = None
         self._follower: tuple[str, Follower] | None = None
         self._downloads = Downloads(workspace, lambda: self._is_closing)
-        self._desk: Any = None
-        self._examiner: Any = None
         self._gauges = GaugeReader(workspace.root, loaded_cuda)
         self._queue = RunQueue(record, self.check, self._begin_waiting, self._is_idle)
+        super().__init__(workspace, record, self._queue.wake)
         self._weighed: tuple[CheckpointSaved, ...] = ()
         self._limits: Mapping[tuple[str, str], Message] = {}
         self._is_closing = False
@@ -91,6 +82,9 @@ class Engine:
             seen = [job.board] if job is not None else []
             seen += [self._follower[1]] if self._follower is not None else []
         return max(seen, key=lambda each: each.read()[1].updated_at, default=None)
+
+    def gauges(self) -> Gauges:
+        return self._gauges.read()
 
     def fetches(self) -> Mapping[str, Fetch]:
         return self._downloads.all()
@@ -187,6 +181,7 @@ class Engine:
         self._queue.close()
         self.free_model()
         self.end_examination()
+        self._exports.give_up()
         if self._is_working():
             self.stop()
             self.wait(timeout_seconds)
@@ -201,69 +196,6 @@ class Engine:
         """Bring a base model into the workspace on a thread of its own."""
         self._downloads.begin(name, hub)
 
-    def answer(
-        self,
-        config: RunConfig,
-        questions: Sequence[Question],
-        options: AnswerOptions | None = None,
-        tell: Tell | None = None,
-    ) -> int:
-        """Put questions to the config's model; refused during a run."""
-        self._refuse_if_busy()
-        self.end_examination()
-        return self._answers().begin(config, questions, options or AnswerOptions(), tell)
-
-    def answering(self) -> Answering | None:
-        return self._desk.answering if self._desk is not None else None
-
-    def stop_answering(self, number: int = 0) -> bool:
-        return self._desk is not None and self._desk.stop(number)
-
-    def free_model(self) -> None:
-        if self._desk is not None:
-            self._desk.give_up()
-
-    def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:
-        """Put a question to a trained model; the one before is given up."""
-        self._refuse_if_busy()
-        self.end_examination()
-        config = RunConfig(model=ModelSettings(continue_from=result, precision="fp32"))
-        options = AnswerOptions(max_new_tokens=LONGEST_ANSWER_TOKENS)
-        return self._answers().begin(config, [Question(turns, series)], options, None, gives_way=True)
-
-    def asked(self) -> Asked | None:
-        found = self.answering()
-        return heavy("answering").asked_of(found) if found is not None else None
-
-    def examine(self, config: RunConfig) -> int:
-        """Begin to make the readiness card; refused during a run unless its model was looked at before."""
-        examiner = self._examining()
-        if not examiner.knows(config):
-            self._refuse_if_busy()
-        raise_if_any(self.check(config))
-        return examiner.begin(config, is_trial=False, is_idle=not self._is_working())
-
-    def dry_run(self, config: RunConfig) -> int:
-        """The card, then two real steps at the longest batch."""
-        self._refuse_if_busy()
-        raise_if_any(self.check(config))
-        self.free_model()
-        return self._examining().begin(config, is_trial=True, is_idle=True)
-
-    def reader(self, config: RunConfig) -> Any:
-        """How the config's model reads rows; no weights are loaded, and nothing is fetched."""
-        return heavy("reading").processor_of(config, self._workspace)
-
-    def readiness(self) -> Examined | None:
-        return self._examiner.examined if self._examiner is not None else None
-
-    def gauges(self) -> Gauges:
-        return self._gauges.read()
-
-    def end_examination(self) -> None:
-        if self._examiner is not None:
-            self._examiner.give_up()
-
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _refuse_if_busy(self) -> None:
@@ -271,6 +203,7 @@ class Engine:
             raise UserError(message("engine.closing"))
         if self._is_poisoned:
             raise UserError(message("engine.poisoned"))
+        self._exports.refuse_if_heavy()
         running = self._record.active()
         if running is not None:
             raise busy(running)
@@ -283,22 +216,9 @@ class Engine:
             self.end_examination()
         raise_if_any([*problems, *examiner.model_problems(config, problems)])
 
-    def _examining(self) -> Any:
-        examining = heavy("examining")
-        with self._lock:
-            if self._examiner is None:
-                self._examiner = examining.Examiner(self._workspace, self._record)
-            return self._examiner
-
-    def _answers(self) -> Any:
-        answering = heavy("answering")
-        with self._lock:
-            if self._desk is None:
-                self._desk = answering.AnswerDesk(self._workspace, self._refuse_if_busy)
-            return self._desk
-
     def _is_idle(self) -> bool:
-        return not self._is_closing and not self._is_poisoned and not self._is_working()
+        is_free = not self._is_working() and not self._exports.is_heavy
+        return is_free and not self._is_closing and not self._is_poisoned
 
     def _is_working(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

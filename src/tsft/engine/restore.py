@@ -7,12 +7,11 @@ import torch
 from peft import PeftModel
 
 from tsft.config.run_config import ModelSettings, RunConfig
-from tsft.engine.adapters import merged_model
 from tsft.engine.checkpoints import TRAINED_WEIGHTS, load_trained
 from tsft.engine.expansion import expand_blocks
 from tsft.engine.sources import Progress, ShouldStop, model_folder
 from tsft.errors import UserError, message
-from tsft.model.adapters import load_adapter
+from tsft.model.adapters import load_adapter, merged_model
 from tsft.model.changes import ModelChanges
 from tsft.model.families import NewEncoder, read_record
 from tsft.model.loading import Loaded, load

@@ -1,4 +1,4 @@
-"""Writes what an adapter run has learnt and puts it back onto its base, bit for bit.
+"""Writes what an adapter run has learnt and puts it back onto its base, bit for bit; or into it (`merged_model`).
 
 An adapter folder holds PEFT's files, the tokenizer and `tsft.json` (which base, which encoder). Making and training
 adapters is the engine's.
@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from peft.utils import ModulesToSaveWrapper
+from transformers import PreTrainedModel
 
 from tsft.errors import UserError, message
 from tsft.model.changes import ModelChanges
@@ -95,6 +97,16 @@ def load_adapter(
     processor = SeriesProcessor(load_tokenizer(folder), family, companion_files(folder))
     logger.info("loaded the adapter of %s onto %s", folder.name, Path(base_folder).name)
     return Loaded(model, processor, family, encoder_is_new=False)
+
+
+def merged_model(model: PeftModel) -> PreTrainedModel:
+    """The base with the adapter's weights in it and nothing of PEFT left around any module."""
+    whole = model.merge_and_unload()
+    # LN tuning's own way of merging leaves the modules that were saved whole in their wrappers.
+    wrapped = [(name, module) for name, module in whole.named_modules() if isinstance(module, ModulesToSaveWrapper)]
+    for name, wrapper in wrapped:
+        whole.set_submodule(name, wrapper.modules_to_save[wrapper.active_adapters[0]])
+    return whole
 
 
 def _encoder_of(record: Mapping[str, Any]) -> NewEncoder:

@@ -6,7 +6,6 @@ Fetches weights as safetensors, settings and tokenizer, nothing that could run. 
 import errno
 import importlib.util
 import logging
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ from huggingface_hub.errors import (
 )
 from tqdm.auto import tqdm
 
-from tsft.config.catalog import hub_folder
+from tsft.config.catalog import hub_folder, is_hub_name
 from tsft.errors import UserError, message
 from tsft.model.families import read_config
 from tsft.run.ports import Stopped
@@ -31,15 +30,17 @@ from tsft.run.ports import Stopped
 logger = logging.getLogger(__name__)
 
 HUBS = ("huggingface", "modelscope")
-# Text of processors is fetched too (it tells the prefix era, and is written back with the model); it is never run.
-_WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "tokenizer*", "vocab*", "*.py")
+# Text of processors is fetched too (it tells the prefix era, and is written back with the model); it is never run. Card
+# and licence belong to whatever is made from the model.
+_WANTED = (
+    "*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "tokenizer*", "vocab*", "*.py",
+    "README.md", "LICENSE*", "NOTICE*",
+)  # fmt: skip
 _UNWANTED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.gguf", "*.onnx", "*.h5", "*.msgpack", "original/*", "onnx/*")
-# The hubs' own rule, and what keeps folder names apart: no "--", no "..", no dash or dot at either end of a part.
-_NAME = re.compile(r"(?!.*(?:--|\.\.))\w(?:[\w.\-]*\w)?/\w(?:[\w.\-]*\w)?", re.ASCII)
 _MARGIN_BYTES = 256 * 1024**2
 
 # The HTTP library below huggingface_hub has changed its name between releases (httpx, httpx2): ask for its error there.
-_HTTPError = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
+HubHttpError: type[Exception] = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
 
 Progress = Callable[[int, int], None]
 
@@ -62,7 +63,7 @@ def fetch(
         return local
     if local.is_absolute() or name.startswith(("./", "../", "~")):
         raise UserError(message("download.folder_missing", folder=name))
-    if not _NAME.fullmatch(name):
+    if not is_hub_name(name):
         raise UserError(message("download.bad_name", name=name))
     if hub not in HUBS:
         raise UserError(message("download.unknown_hub", hub=hub))
@@ -110,7 +111,7 @@ def _from_huggingface(
         raise UserError(message("download.not_found", name=name)) from error
     except HfHubHTTPError as error:
         raise UserError(message("download.failed", hub="Hugging Face", name=name, reason=_first_line(error))) from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, _HTTPError, ConnectionError) as error:
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HubHttpError, ConnectionError) as error:
         raise UserError(message("download.offline", hub="Hugging Face", name=name)) from error
 
 

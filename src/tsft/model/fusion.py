@@ -56,6 +56,7 @@ class ConfigMixin:
         output = super().to_dict()
         identity = output.pop(self._written, None) or {}
         output.update(identity)
+        output.pop("_name_or_path", None)  # a folder of the machine that wrote it
         rope = output.get("rope_parameters")
         if isinstance(rope, dict) and "rope_theta" in rope:
             output["rope_theta"] = rope["rope_theta"]
@@ -194,6 +195,11 @@ def make_config(backbone_type: str, raw: dict[str, Any], identity: dict[str, Any
     config = config_class.from_dict({name: value for name, value in raw.items() if name not in skipped})
     setattr(config, ConfigMixin._written, dict(identity))
     return config
+
+
+def written_as(config: PreTrainedConfig) -> dict[str, Any]:
+    """The identity that `make_config` was given, to be changed in place."""
+    return getattr(config, ConfigMixin._written)
 
 
 def suppress_series_tokens(model: PreTrainedModel) -> None:

@@ -94,13 +94,16 @@ def load(
     return Loaded(model, SeriesProcessor(tokenizer, family, companions), family, encoder_is_new)
 
 
-def save(model: PreTrainedModel, processor: SeriesProcessor, folder: Path) -> Path:
-    """Write a whole model in the layout of the ChatTS checkpoints, into a new name first and then renamed."""
+def save(model: PreTrainedModel, processor: SeriesProcessor, folder: Path, *, shard: str = "50GB") -> Path:
+    """Write a whole model in the layout of the ChatTS checkpoints, into a new name first and then renamed.
+
+    shard: the most that one file of weights holds, as transformers writes sizes ("5GB").
+    """
     folder = Path(folder)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    model.save_pretrained(str(partial), state_dict=_chatts_state(model))
+    model.save_pretrained(str(partial), state_dict=_chatts_state(model), max_shard_size=shard)
     processor.save(partial)
     if folder.exists():
         shutil.rmtree(folder)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem
 from tsft.run.answers import Answering, AnswerOptions, Question, Tell
+from tsft.run.export import Exported, ExportSettings
 from tsft.run.gauges import Gauges
 from tsft.run.readiness import Examined
 from tsft.run.state import RunState
@@ -219,4 +220,20 @@ class EnginePort(Protocol):
 
     def end_examination(self) -> None:
         """Give the present look up and wait until its memory is free again. Does nothing when there is none."""
+        ...
+
+    def begin_export(self, settings: ExportSettings) -> int:
+        """Begin to take a trained model away and return the export's number at once; `exported` shows how far it is.
+
+        Raises UserError with every problem at its field, `export.busy` during another one, and `engine.busy` while a
+        run is in progress, unless it is for an adapter alone. No run is started while a whole model is exported.
+        """
+        ...
+
+    def exported(self) -> Exported | None:
+        """The last export of this process, under way or done."""
+        ...
+
+    def stop_export(self) -> None:
+        """Ask the export to stop: it does between two files, and leaves nothing."""
         ...

@@ -42,11 +42,6 @@ class Workspace:
         """Tables of measurements that were brought in and wait to be made rows of."""
         return self.root / "tables"
 
-    @property
-    def exports(self) -> Path:
-        """Rows that were taken away; anybody who may see the page may download them."""
-        return self.root / "exports"
-
     def dataset_folders(self, own: str = "") -> list[Path]:
         """Where datasets are looked for, in this order: a folder of the person's own, then the workspace's."""
         return [*([Path(own).expanduser()] if own else []), self.datasets]
@@ -54,6 +49,11 @@ class Workspace:
     @property
     def presets(self) -> Path:
         return self.root / "presets"
+
+    @property
+    def exports(self) -> Path:
+        """Made with the first export."""
+        return self.root / "exports"
 
     @property
     def cache(self) -> Path:

@@ -33,7 +33,8 @@ class DataRoom:
 
     @property
     def exports(self) -> Path:
-        return self.workspace.exports
+        """Rows that were taken away; anybody who may see the page may download them."""
+        return self.workspace.exports / "data"
 
     @cached_property
     def inbox(self) -> Inbox:

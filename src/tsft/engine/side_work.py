@@ -1,0 +1,131 @@
+"""What an engine does with a model beside training it: answers, looks at a config, reads rows, exports.
+
+Each is refused while a run is in progress, unless it says otherwise; a run that starts ends them.
+"""
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tsft.config.run_config import ModelSettings, RunConfig
+from tsft.engine.export_desk import ExportDesk
+from tsft.engine.heavy import heavy
+from tsft.errors import Problem, raise_if_any
+from tsft.run.answers import Answering, AnswerOptions, Question, Tell
+from tsft.run.export import Exported, ExportSettings
+from tsft.run.ports import Asked
+from tsft.run.readiness import Examined
+from tsft.store.record import Record
+from tsft.store.workspace import Workspace
+
+# An answer of the demo is a line; this is where a model that never ends its turn is cut off.
+LONGEST_ANSWER_TOKENS = 256
+
+
+class SideWork(ABC):
+    """The base of the engine; the run itself is the engine's own."""
+
+    def __init__(self, workspace: Workspace, record: Record, wake: Callable[[], None]) -> None:
+        self._workspace = workspace
+        self._record = record
+        self._lock = threading.Lock()
+        self._desk: Any = None
+        self._examiner: Any = None
+        self._exports = ExportDesk(workspace, record, self._make_room, wake)
+
+    @abstractmethod
+    def check(self, config: RunConfig) -> list[Problem]: ...
+    @abstractmethod
+    def _refuse_if_busy(self) -> None: ...
+    @abstractmethod
+    def _is_working(self) -> bool: ...
+
+    def answer(
+        self,
+        config: RunConfig,
+        questions: Sequence[Question],
+        options: AnswerOptions | None = None,
+        tell: Tell | None = None,
+    ) -> int:
+        """Put questions to the config's model; refused during a run."""
+        self._refuse_if_busy()
+        self.end_examination()
+        return self._answers().begin(config, questions, options or AnswerOptions(), tell)
+
+    def answering(self) -> Answering | None:
+        return self._desk.answering if self._desk is not None else None
+
+    def stop_answering(self, number: int = 0) -> bool:
+        return self._desk is not None and self._desk.stop(number)
+
+    def free_model(self) -> None:
+        if self._desk is not None:
+            self._desk.give_up()
+
+    def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:
+        """Put a question to a trained model; the one before is given up."""
+        self._refuse_if_busy()
+        self.end_examination()
+        config = RunConfig(model=ModelSettings(continue_from=result, precision="fp32"))
+        options = AnswerOptions(max_new_tokens=LONGEST_ANSWER_TOKENS)
+        return self._answers().begin(config, [Question(turns, series)], options, None, gives_way=True)
+
+    def asked(self) -> Asked | None:
+        found = self.answering()
+        return heavy("answering").asked_of(found) if found is not None else None
+
+    def examine(self, config: RunConfig) -> int:
+        """Begin to make the readiness card; refused during a run unless its model was looked at before."""
+        examiner = self._examining()
+        if not examiner.knows(config):
+            self._refuse_if_busy()
+        raise_if_any(self.check(config))
+        return examiner.begin(config, is_trial=False, is_idle=not self._is_working())
+
+    def dry_run(self, config: RunConfig) -> int:
+        """The card, then two real steps at the longest batch."""
+        self._refuse_if_busy()
+        raise_if_any(self.check(config))
+        self.free_model()
+        return self._examining().begin(config, is_trial=True, is_idle=True)
+
+    def reader(self, config: RunConfig) -> Any:
+        """How the config's model reads rows; no weights are loaded, and nothing is fetched."""
+        return heavy("reading").processor_of(config, self._workspace)
+
+    def readiness(self) -> Examined | None:
+        return self._examiner.examined if self._examiner is not None else None
+
+    def end_examination(self) -> None:
+        if self._examiner is not None:
+            self._examiner.give_up()
+
+    def begin_export(self, settings: ExportSettings) -> int:
+        return self._exports.begin(settings)
+
+    def exported(self) -> Exported | None:
+        return self._exports.exported
+
+    def stop_export(self) -> None:
+        self._exports.stop()
+
+    def _make_room(self) -> None:
+        """For a model that is about to be loaded for something else than a run."""
+        self._refuse_if_busy()
+        self.free_model()
+        self.end_examination()
+
+    def _examining(self) -> Any:
+        examining = heavy("examining")
+        with self._lock:
+            if self._examiner is None:
+                self._examiner = examining.Examiner(self._workspace, self._record)
+            return self._examiner
+
+    def _answers(self) -> Any:
+        answering = heavy("answering")
+        with self._lock:
+            if self._desk is None:
+                self._desk = answering.AnswerDesk(self._workspace, self._refuse_if_busy)
+            return self._desk
