@@ -137,3 +137,20 @@ def test_stopping_leaves_no_part_of_a_file(tmp_path: Path, folders: list[Path]) 
     with pytest.raises(Stopped):
         export("talks", folders, tmp_path / "cache", tmp_path / "exports", "jsonl", should_stop=lambda: True)
     assert list((tmp_path / "exports").iterdir()) == []
+
+
+def test_an_export_never_takes_the_place_of_what_is_no_export(tmp_path: Path, folders: list[Path]) -> None:
+    before = (folders[0] / "talks.jsonl").read_bytes()
+    with pytest.raises(UserError) as refused:
+        export("talks", folders, tmp_path / "cache", folders[0], "jsonl")
+    assert refused.value.message.key == "data.export.exists"
+    assert (folders[0] / "talks.jsonl").read_bytes() == before
+    for _ in range(2):
+        assert export("talks", folders, tmp_path / "cache", tmp_path / "exports", "jsonl").rows == 2
+
+
+def test_rows_keep_their_ids(tmp_path: Path, folders: list[Path]) -> None:
+    row = {"id": 7, "input": "<ts><ts/>", "output": "a", "timeseries": [[1, 2]]}
+    (folders[0] / "named.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    made = export("named", folders, tmp_path / "cache", tmp_path / "exports", "jsonl")
+    assert made.path is not None and json.loads(made.path.read_text(encoding="utf-8"))["id"] == "7"

@@ -162,9 +162,16 @@ def test_a_question_of_two_series_introduces_both(room: Room, tmp_path: Path) ->
 
 
 def test_records_of_a_set_that_make_no_sense_are_counted(room: Room, tmp_path: Path) -> None:
-    wrong = [{**EXAM, "answer": "sideways"}, {**EXAM, "ts": "none"}, {**EXAM, "options": 3}, {"question": "?"}]
+    wrong = [
+        {**EXAM, "answer": ""},
+        {**EXAM, "answer": "AB"},
+        {**EXAM, "answer": "sideways"},
+        {**EXAM, "ts": "none"},
+        {**EXAM, "options": 3},
+        {"question": "?"},
+    ]
     (made,) = room.bring(lines(tmp_path / "exam.jsonl", EXAM, *wrong)).brought
-    assert (made.rows, made.left_out) == (1, 4)
+    assert (made.rows, made.left_out) == (1, 6)
 
 
 def test_a_folder_of_llamafactory_becomes_its_datasets(room: Room, tmp_path: Path) -> None:
@@ -252,3 +259,43 @@ def test_whatever_is_handed_in_arrives_or_is_refused_with_a_sentence(
         assert refused.problems
     else:
         assert arrival.brought
+
+
+def test_rows_between_semicolons_are_rows_in_utf_8_too(room: Room, tmp_path: Path) -> None:
+    text = 'input;output;timeseries\n<ts><ts/>?;auf;"[[1, 2.5]]"\n'
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
+    assert room.bring(tmp_path / "rows.csv").brought[0].kind == ROWS
+    assert room.rows("rows")[0].turns[1]["content"] == "auf"
+
+
+def test_an_archive_cannot_name_files_outside_itself(room: Room, tmp_path: Path) -> None:
+    secret = lines(tmp_path / "secret.jsonl", ROW)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("own.jsonl", json.dumps(ROW) + "\n")
+        archive.writestr("dataset_info.json", json.dumps({"mine": {"file_name": str(secret)}}))
+    arrival = room.bring(tmp_path / "all.zip")
+    assert [each.name for each in arrival.brought] == ["own"]
+    assert [each.key for each in arrival.refused] == ["data.import.outside"]
+
+
+def test_names_in_an_archive_of_a_mac_are_readable(room: Room, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("温度.jsonl"), json.dumps(ROW) + "\n")
+    plain = (tmp_path / "all.zip").read_bytes().replace(b"PK\x03\x04\x14\x00\x00\x08", b"PK\x03\x04\x14\x00\x00\x00")
+    plain = plain.replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x08", b"PK\x01\x02\x14\x03\x14\x00\x00\x00")
+    (tmp_path / "all.zip").write_bytes(plain)
+    assert [each.name for each in room.bring(tmp_path / "all.zip").brought] == ["温度"]
+
+
+def test_what_arrived_before_a_stop_stays_and_is_told(room: Room, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        lines(tmp_path / "all" / f"{name}.jsonl", ROW)
+    arrival = room.bring(tmp_path / "all", should_stop=lambda: (room.datasets / "a.jsonl").exists())
+    assert [each.name for each in arrival.brought] == ["a"]
+    assert [each.key for each in arrival.refused] == ["data.import.stopped"]
+
+
+def test_a_file_of_which_no_record_can_be_used_leaves_no_dataset(room: Room, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        room.bring(lines(tmp_path / "exam.jsonl", {**EXAM, "answer": "sideways"}))
+    assert refused.value.message.key == "data.none_left" and list(room.datasets.iterdir()) == []

@@ -96,8 +96,11 @@ def test_a_job_tells_how_far_it_is_and_what_came_out() -> None:
         go_on.wait(10)
         return "made"
 
-    job = jobs.begin("export", "own", work)
-    assert jobs.begin("export", "own", work) is job and jobs.going("export") is job
+    job = jobs.begin("export", "own", work, "jsonl")
+    assert jobs.begin("export", "own", work, "jsonl") is job and jobs.going("export") is job
+    with pytest.raises(UserError) as refused:
+        jobs.begin("export", "own", work, "parquet")
+    assert refused.value.message.key == "page.data.same_going"
     while not job.total:
         time.sleep(0.001)
     assert job.state == RUNNING and "25%" in bar_html(job, "en")

@@ -25,7 +25,7 @@ from tsft.ui.data.job_box import bar_html
 from tsft.ui.data.jobs import DONE, Jobs
 from tsft.ui.data.label_drafts import Drafted, config_of, drafting
 from tsft.ui.data.label_fill import Collected, collecting
-from tsft.ui.data.label_items import Looking, _decide
+from tsft.ui.data.label_items import Looking, _decide, keep
 from tsft.ui.data.room import DataRoom
 from tsft.ui.data.send_to_label import send_row
 from tsft.ui.page import build_page
@@ -228,3 +228,26 @@ def test_a_page_with_the_room_is_laid_out_without_reading_the_inbox(tmp_path: Pa
     room = DataRoom(open_workspace(tmp_path), FakeEngine())
     (tmp_path / "labels").write_text("no folder")
     build_page(PageContext(room.engine, str(tmp_path), data=room))
+
+
+def test_what_a_session_only_looked_at_takes_nothing_from_others(inbox: Inbox) -> None:
+    item_id = put(inbox)
+    edit = inbox.get(item_id).edit
+    seen = looking(inbox, item_id, shown=edit)
+    inbox.draft(item_id, "a model's answer", "builtin")
+    keep(inbox, seen, edit.question, edit.answer, "ann")
+    assert inbox.get(item_id).edit.answer == "a model's answer"
+    keep(inbox, seen, edit.question, "ann's answer", "ann")
+    assert inbox.get(item_id).edit.answer == "ann's answer"
+
+
+def test_what_somebody_has_decided_is_not_written_over(inbox: Inbox) -> None:
+    item_id = put(inbox)
+    edit = inbox.get(item_id).edit
+    seen = looking(inbox, item_id, shown=edit)
+    inbox.decide(item_id, REJECTED, "bob")
+    keep(inbox, seen, edit.question, edit.answer, "ann")
+    with pytest.raises(UserError) as refused:
+        keep(inbox, seen, edit.question, "too late", "ann")
+    assert (refused.value.message.key, refused.value.message.values["by"]) == ("label.decided", "bob")
+    assert inbox.get(item_id).edit == edit

@@ -16,7 +16,7 @@ from tsft.data.checks.quality import meta_of
 from tsft.data.content import content_hash
 from tsft.data.doctor import check_record
 from tsft.data.examples import RowRefused
-from tsft.data.provenance import Parent, Provenance, Step, write_provenance
+from tsft.data.provenance import Parent, Provenance, Step, read_provenance, write_provenance
 from tsft.data.readers import Source, mapped_rows, total_bytes
 from tsft.data.registry import find_dataset, safe_name
 from tsft.data.row_files import FORMATS, chatts_row, write_lines
@@ -58,6 +58,10 @@ def export(
     source, counts = source_of(dataset), _Counts()
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{safe_name(dataset.name)}.{kind}"
+    known = read_provenance(path)
+    if path.exists() and (known is None or known.steps[-1].do != "export"):
+        raise UserError(message("data.export.exists", path=str(path)))
+    content = content_hash(source.files, cache)
     part = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
     try:
         write_lines(_lines(source, counts, throttled(progress), should_stop), part, kind)
@@ -67,7 +71,7 @@ def export(
     finally:
         part.unlink(missing_ok=True)
     files = tuple(each.name for each in source.files)
-    parent = Parent(source.name, content_hash(source.files, cache), files, counts.rows + counts.left_out)
+    parent = Parent(source.name, content, files, counts.rows + counts.left_out)
     step = Step("export", {"format": kind}, counts.rows + counts.left_out, counts.rows)
     write_provenance(path, Provenance((parent,), (step,), content_hash([path], cache), counts.rows, by=by))
     return Exported(path, counts.rows, counts.left_out)
@@ -135,5 +139,7 @@ def _lines(source: Source, counts: _Counts, report: Progress, should_stop: Shoul
         counts.rows += 1
         meta = meta_of(each.raw.record)
         text = orjson.dumps(meta).decode() if meta else ""
-        yield orjson.dumps(chatts_row(row.turns, row.series, text))
+        own = each.raw.record.get("id")
+        name = {"id": str(own)} if own is not None else {}
+        yield orjson.dumps(name | chatts_row(row.turns, row.series, text))
     report(total, total)

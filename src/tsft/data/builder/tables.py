@@ -72,6 +72,16 @@ def read_table(path: Path, max_rows: int = 0) -> Table:
     return table
 
 
+def separator_of(path: Path) -> str:
+    """What stands between the cells of a file of separated text, judged by its first lines."""
+    with path.open("rb") as file:
+        sample = file.read(SAMPLE_BYTES).decode(encoding_of(path), "replace")
+    try:
+        return _separator(sample)
+    except csv.Error:  # one cell is longer than a table's ever is: rows with series in them
+        return ","
+
+
 def numbers(table: Table, name: str) -> np.ndarray:
     """float64[rows], NaN where a cell is no number. Decimal commas and thousands separators are understood."""
     return _numbers(table.columns[name], table.separator)

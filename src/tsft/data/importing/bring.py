@@ -15,7 +15,7 @@ from typing import Any
 
 from tsft.data.arrow_cache import Progress, ShouldStop, throttled
 from tsft.data.builder.tables import KINDS as TABLE_KINDS
-from tsft.data.builder.tables import read_table
+from tsft.data.builder.tables import TEXT_KINDS, read_table, separator_of
 from tsft.data.content import content_hash
 from tsft.data.dataset_info import FILE_NAME, read_dataset_info
 from tsft.data.encodings import UTF_8, encoding_of
@@ -111,19 +111,25 @@ def bring(
     errand = _Errand(datasets, tables, cache, by, throttled(progress), should_stop)
     cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="import-", dir=cache) as folder:
-        if is_archive(path):
-            _bring_folder(unpacked(path, Path(folder), should_stop), errand)
-        elif path.is_dir():
-            _bring_folder(path, errand)
-        else:
-            errand.total = path.stat().st_size
-            _bring_or_refuse(path, errand)
+        try:
+            if is_archive(path):
+                _bring_folder(unpacked(path, Path(folder), should_stop), errand, is_closed=True)
+            elif path.is_dir():
+                _bring_folder(path, errand)
+            else:
+                errand.total = path.stat().st_size
+                _bring_or_refuse(path, errand)
+        except Stopped:
+            if not errand.brought:
+                raise
+            errand.refused.append(message("data.import.stopped"))
     if not errand.brought:
         raise UserError(*(errand.refused or [message("data.import.nothing", path=path.name, kinds=", ".join(KINDS))]))
     return Arrival(tuple(errand.brought), tuple(errand.refused))
 
 
-def _bring_folder(folder: Path, errand: _Errand) -> None:
+def _bring_folder(folder: Path, errand: _Errand, is_closed: bool = False) -> None:
+    """is_closed: what an entry of dataset_info.json names outside the folder is refused, as of an archive."""
     files = files_in(folder)
     errand.total = sum(each.stat().st_size for each in files)
     described: set[Path] = set()
@@ -135,6 +141,9 @@ def _bring_folder(folder: Path, errand: _Errand) -> None:
             described.update(entry.files)
             if entry.problem is not None:
                 errand.refused.append(entry.problem)
+            if is_closed and not all(each.resolve().is_relative_to(folder.resolve()) for each in entry.files):
+                errand.refused.append(message("data.import.outside", name=entry.name))
+                continue
             for number, file in enumerate(entry.files, 1):
                 name = entry.name if len(entry.files) == 1 else f"{entry.name}-{number}"
                 _bring_or_refuse(file, errand, name, entry.mapping)
@@ -158,7 +167,9 @@ def _bring_file(path: Path, errand: _Errand, name: str, mapping: ColumnMapping) 
     shape = next((found for found in map(published_shape, first) if found is not None), None)
     if shape is None and mapping.is_guessed and not _has_rows(first):
         return Brought(path.stem, TABLE, _copied(path, _free(errand.tables, path.stem, path.suffix.lower()), errand))
+    is_table = path.suffix.lower() in (*TEXT_KINDS, ".xlsx")
     is_readable = path.suffix.lower() in SUFFIXES and encoding_of(path) == UTF_8
+    is_readable = is_readable and (not is_table or _is_plain_csv(path))
     if shape is None and is_readable:
         target = _copied(path, _free(errand.datasets, name, path.suffix.lower()), errand)
         _describe(target, path, errand, None, {}, mapping)
@@ -209,13 +220,18 @@ def _json_rows(path: Path) -> Iterator[RawRow]:
 
 
 def _table_rows(path: Path) -> Iterator[RawRow]:
-    if path.suffix.lower() == ".csv" and encoding_of(path) == UTF_8:
+    if _is_plain_csv(path):
         yield from read_raw(path, UTF_8)
         return
     table = read_table(path)
     columns = {name: table.texts(name) for name in table.columns}
     for number, cells in enumerate(zip(*columns.values(), strict=True), 1):
         yield RawRow(number, dict(zip(columns, cells, strict=True)), None, 0)
+
+
+def _is_plain_csv(path: Path) -> bool:
+    """Whether it is what the reader of rows takes as CSV: UTF-8, with commas between the cells."""
+    return path.suffix.lower() == ".csv" and encoding_of(path) == UTF_8 and separator_of(path) == ","
 
 
 def _rewritten(path: Path, target: Path, errand: _Errand, shape: Published | None) -> dict[str, int]:
@@ -234,6 +250,8 @@ def _rewritten(path: Path, target: Path, errand: _Errand, shape: Published | Non
                 continue
             counts["rows"] += 1
             file.write(json_line(record))
+        if not counts["rows"]:
+            raise UserError(message("data.none_left", read=counts["left_out"]))
     errand.move(max(0, before + path.stat().st_size - errand.done))
     return counts
 

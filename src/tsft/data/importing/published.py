@@ -45,7 +45,7 @@ def _exam(record: Mapping[str, Any]) -> dict[str, Any]:
     options = [str(each) for each in _list(record["options"], "options")]
     answer = str(record["answer"]).strip()
     place = next((place for place, option in enumerate(options) if option.strip() == answer), -1)
-    if place < 0 and answer.upper() in _LETTERS[: len(options)]:
+    if place < 0 and len(answer) == 1 and answer.upper() in _LETTERS[: len(options)]:
         place = _LETTERS.index(answer.upper())
     if not 0 <= place < len(_LETTERS) or len(options) > len(_LETTERS):
         raise refuse("data.import.no_option", answer=answer[:80], options=", ".join(options)[:200])

@@ -3,6 +3,7 @@
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -41,7 +42,14 @@ def unpacked(archive: Path, folder: Path, should_stop: ShouldStop | None = None)
                         if should_stop is not None and should_stop():
                             raise Stopped
                         target.write(chunk)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        EOFError,
+        FileExistsError,
+        NotADirectoryError,
+    ) as error:
         raise UserError(message("data.import.no_archive", file=archive.name, why=str(error)[:200])) from error
     return folder
 
@@ -68,13 +76,15 @@ def _named(members: list[zipfile.ZipInfo]) -> Iterator[tuple[zipfile.ZipInfo, Pu
 
 
 def _readable(member: zipfile.ZipInfo) -> str:
-    """Chinese Windows writes names in GBK and does not say so; the reader takes them for English ones."""
+    """A Mac writes names in UTF-8 and Chinese Windows in GBK without saying so; the reader takes them for English."""
     if member.flag_bits & _UTF_8_NAME:
         return member.filename
-    try:
-        return member.filename.encode(_ENGLISH_NAMES).decode("gb18030")
-    except UnicodeError:
-        return member.filename
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return member.filename.encode(_ENGLISH_NAMES).decode(encoding)
+        except UnicodeError:
+            continue
+    return member.filename
 
 
 def _is_hidden(name: str) -> bool:

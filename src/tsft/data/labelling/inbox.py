@@ -173,14 +173,10 @@ class Inbox:
         while some := list(itertools.islice(remaining, _TOGETHER)):
             with self._lock:
                 self._refresh()
-                lines = []
-                for each in some:
-                    line = _added(each, by)
-                    if line["key"] not in self._keys:
-                        self._keys.add(line["key"])
-                        lines.append(line)
-                self._append(lines)
-            made += [line["id"] for line in lines]
+                lines = {line["key"]: line for line in (_added(each, by) for each in some)}
+                new = [line for key, line in lines.items() if key not in self._keys]
+                self._append(new)
+            made += [line["id"] for line in new]
         return made
 
     def write(self, item_id: str, edit: Edit, by: str = "") -> None:

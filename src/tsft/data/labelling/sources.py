@@ -14,7 +14,7 @@ from tsft.data.builder.rows import shown_name
 from tsft.data.builder.times import written
 from tsft.data.builder.tracks import read_recordings
 from tsft.data.builder.windows import Window, windows_of
-from tsft.data.checks.diagnosis import diagnose, source_of
+from tsft.data.checks.diagnosis import diagnose, last_diagnosis, source_of
 from tsft.data.checks.facts import Filter
 from tsft.data.examples import PLACEHOLDER
 from tsft.data.labelling.answers import Wanted, answer_from
@@ -55,8 +55,10 @@ def rows_of(
     access.index(progress, should_stop)
     chosen = np.arange(len(access))
     if choice.finding:
-        facts = diagnose(choice.dataset, folders, cache, None, progress, should_stop).facts
-        chosen = facts.where(Filter(finding=choice.finding))
+        # What was found last is what the finding was chosen from: with a model, against other datasets.
+        found = last_diagnosis(choice.dataset, folders, cache)
+        found = found or diagnose(choice.dataset, folders, cache, None, progress, should_stop)
+        chosen = found.facts.where(Filter(finding=choice.finding))
     last = choice.last or len(access)
     chosen = chosen[(chosen >= choice.first - 1) & (chosen < last)]
     _refuse_count(len(chosen))

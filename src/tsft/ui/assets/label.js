@@ -30,7 +30,7 @@
       } else if (isOurs && event.key === "Escape") event.target.blur();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
     const key = event.key.toLowerCase();
     if (key === "c") toAnswer();
     else if (KEYS[key]) press(KEYS[key]);

@@ -233,7 +233,7 @@ class BuilderDesk:
         try:
             nameless = [] if name else [Problem("name", message("page.data.no_name"))]
             raise_if_any([*check_recipe(recipe), *nameless])
-            job = room.jobs.begin("build", name, work)
+            job = room.jobs.begin("build", name, work, (recipe, replaces))
         except UserError as error:
             told: dict[Any, Any] = {at.problems: self._problems(error.problems, language)}
             return told | dict(zip(at.job.watching, refuse(""), strict=True))

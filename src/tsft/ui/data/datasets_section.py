@@ -13,7 +13,7 @@ from tsft.data.exporting import HUB, Exported, export, export_to_hub
 from tsft.data.importing.bring import KINDS, Arrival, Brought, bring
 from tsft.data.overview import Overview, ancestry, overview
 from tsft.data.row_files import FORMATS
-from tsft.errors import Message, Problem, UserError
+from tsft.errors import Message, Problem, UserError, message
 from tsft.i18n import say, say_all, translate
 from tsft.ui import monitor
 from tsft.ui.data.datasets_html import BEHAVIOUR, datasets_html, told_html
@@ -104,7 +104,11 @@ def wire_datasets_section(section: DatasetsSection, desk: DataDesk, who: Callabl
     gr.on([desk.section["datasets"].select, desk.relabel["datasets"].click], **view, **PRIVATE)
     desk.which.change(**view, **BESIDE)
     section.more.tick(**view, concurrency_limit=None, trigger_mode="once", **PRIVATE)
-    section.table.select(_chosen, None, desk.which, **PRIVATE)
+
+    def choose(event: gr.EventData) -> Any:
+        return desk.offer(str(event._data.get("dataset", "")))  # with the list: another session may have made it
+
+    section.table.select(choose, None, desk.which, **PRIVATE)
     section.look.click(lambda: desk.open("rows"), None, desk.sections, **PRIVATE)
     section.check.click(lambda: desk.open("check"), None, desk.sections, **PRIVATE)
     _wire_bring(section, desk, who, view)
@@ -162,6 +166,9 @@ def bring_all(paths: Sequence[Path], room: DataRoom, by: str, move: Move, should
     refused: list[Message] = []
     problems: list[Problem] = []
     for number, path in enumerate(paths):
+        if brought and should_stop():
+            refused.append(message("data.import.stopped"))
+            break
 
         def progress(done: int, total: int, before: int = number) -> None:
             move(round(1000 * (before + done / max(1, total))), 1000 * len(paths))
@@ -195,7 +202,7 @@ def _wire_bring(section: DatasetsSection, desk: DataDesk, who: Callable[[gr.Requ
         try:
             job = room.jobs.begin(
                 "import", ", ".join(each.name for each in paths),
-                lambda move, should_stop: bring_all(paths, room, by, move, should_stop),
+                lambda move, should_stop: bring_all(paths, room, by, move, should_stop), paths,
             )  # fmt: skip
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))
@@ -237,7 +244,7 @@ def _wire_export(section: DatasetsSection, desk: DataDesk, who: Callable[[gr.Req
         if not name:
             return ["", *refuse(monitor.said(translate(language, "page.preview.none"), is_bad=True))]
         try:
-            job = room.jobs.begin("export", name, work)
+            job = room.jobs.begin("export", name, work, (kind, repository, private))
         except UserError as error:
             return ["", *refuse(monitor.said(say_all(language, error), is_bad=True))]
         return ["", *watch(job, language)]
@@ -253,10 +260,6 @@ def _wire_export(section: DatasetsSection, desk: DataDesk, who: Callable[[gr.Req
     section.format.input(follow, section.format, [section.repository, section.is_private], **PRIVATE)
     section.export.click(begin, given, [section.exported, *box.watching], **QUEUED)
     box.ended.change(end, [box.ended, desk.language], section.exported, **BESIDE)
-
-
-def _chosen(event: gr.EventData) -> str:
-    return str(event._data.get("dataset", ""))
 
 
 def _format_words(language: str) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def _wire_check(section: DoctorSection, desk: DataDesk) -> None:
         rows = 0 if is_deep else QUICK_TOKEN_ROWS
         asked = Asked(is_deep, others, model or "", int(cutoff or 0), rows if model else 0)
         try:
-            return watch(room.jobs.begin("check", name, check_work(room, name, asked)), language)
+            return watch(room.jobs.begin("check", name, check_work(room, name, asked), asked), language)
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))
 
@@ -226,7 +226,7 @@ def _wire_fix(section: DoctorSection, desk: DataDesk, who: Callable[[gr.Request]
                 key = "nothing_chosen" if diagnosis is not None else "never"
                 return refuse(monitor.said(translate(language, f"page.data.check.{key}"), is_bad=True))
             work = fix_work(room, name or "", wanted, new_name.strip(), Asked.of(diagnosis), who(request))
-            return watch(room.jobs.begin("fix", name or "", work), language)
+            return watch(room.jobs.begin("fix", name or "", work, (wanted, new_name)), language)
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))
 

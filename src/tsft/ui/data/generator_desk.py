@@ -189,7 +189,7 @@ class GeneratorDesk:
         try:
             nameless = [] if name else [Problem("name", message("page.data.no_name"))]
             raise_if_any([*check_recipe(job.recipe), *check_job(job), *nameless])
-            begun = self.desk.room.jobs.begin(kind, name, work)
+            begun = self.desk.room.jobs.begin(kind, name, work, job)
         except UserError as error:
             told = {self.at.problems: self._problems(error.problems, language)}
             return told | dict(zip(box.watching, refuse(""), strict=True))

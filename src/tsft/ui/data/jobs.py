@@ -25,11 +25,15 @@ ENDED_KEPT = 50
 
 @dataclass
 class Job:
-    """One piece of work. kind: what is done ("check", "build" …); name: to which dataset. result: what it gave."""
+    """One piece of work. kind: what is done ("check", "build" …); name: to which dataset. result: what it gave.
+
+    asked: with which options, whatever tells two wishes apart.
+    """
 
     number: int
     kind: str
     name: str
+    asked: Any = None
     done: int = 0
     total: int = 0
     state: str = RUNNING
@@ -51,20 +55,22 @@ class Jobs:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
-    def begin(self, kind: str, name: str, work: Work) -> Job:
+    def begin(self, kind: str, name: str, work: Work, asked: Any = None) -> Job:
         """Start `work(move, should_stop)`, which raises Stopped when it was asked to stop.
 
-        The same kind of work on the same dataset is not begun twice: the one that goes on is returned. UserError when
-        too much is going on already.
+        What goes on already, asked for once more with the same options (a second click, another page), is returned.
+        UserError when it goes on with other options, or when too much goes on.
         """
         with self._lock:
             going = [each for each in self._jobs.values() if each.state == RUNNING]
             same = next((each for each in going if (each.kind, each.name) == (kind, name)), None)
-            if same is not None:
+            if same is not None and same.asked == asked:
                 return same
+            if same is not None:
+                raise UserError(message("page.data.same_going", name=name))
             if len(going) >= MOST_AT_ONCE:
                 raise UserError(message("page.data.busy", names=", ".join(each.name for each in going)))
-            job = Job(next(self._numbers), kind, name)
+            job = Job(next(self._numbers), kind, name, asked)
             self._jobs[job.number] = job
             self._forget()
         threading.Thread(target=self._run, args=(job, work), name=f"tsft-data-{kind}", daemon=True).start()

@@ -98,7 +98,7 @@ def wire_drafts(section: Any, desk: Any, who: Any) -> None:
                 raise UserError(message("page.data.label.no_model"))
             if not ids:
                 raise UserError(message("page.data.label.nothing_open"))
-            job = room.jobs.begin(KIND, model, drafting(room.engine, room.inbox, ids, model, by))
+            job = room.jobs.begin(KIND, model, drafting(room.engine, room.inbox, ids, model, by), tuple(ids))
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))
         return watch(job, language)
@@ -106,7 +106,10 @@ def wire_drafts(section: Any, desk: Any, who: Any) -> None:
     def one(
         looking: Looking, question: str, answer: str, model: str | None, language: str, request: gr.Request
     ) -> list[Any]:
-        keep(room.inbox, looking, question, answer, who(request))
+        try:
+            keep(room.inbox, looking, question, answer, who(request))
+        except UserError as error:
+            return refuse(monitor.said(say_all(language, error), is_bad=True))
         return begin([looking.id] if looking.id else [], model, who(request), language)
 
     def every(model: str | None, language: str, request: gr.Request) -> list[Any]:

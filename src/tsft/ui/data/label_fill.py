@@ -165,7 +165,7 @@ def _wire_rows(section: Any, desk: Any, who: Any) -> None:
         try:
             if not which:
                 raise UserError(message("page.data.label.no_dataset"))
-            job = room.jobs.begin(KIND, which, collecting(make, room.inbox, who(request)))
+            job = room.jobs.begin(KIND, which, collecting(make, room.inbox, who(request)), choice)
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))
         return watch(job, language)
@@ -214,10 +214,11 @@ def _wire_table(section: Any, desk: Any, who: Any) -> None:
             wanted = Wanted(language=answer_language, style=style)
             return windows_from(recipe, wanted, question or "", most=int(most or 1))
 
+        asked = (file, columns, window, stride, most, question, answer_language, style)
         try:
             if not file:
                 raise UserError(message("page.data.label.no_file"))
-            job = room.jobs.begin(KIND, Path(file).name, collecting(make, room.inbox, who(request)))
+            job = room.jobs.begin(KIND, Path(file).name, collecting(make, room.inbox, who(request)), asked)
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))
         return watch(job, language)

@@ -11,7 +11,7 @@ from tsft.data.labelling.inbox import Inbox
 from tsft.data.labelling.items import ACCEPTED, CORRECTED, OPEN, REJECTED, STATES, Edit, Item, Mark
 from tsft.data.labelling.rows import objections, remarks
 from tsft.data.tasks.event_types import EVENT_TYPES
-from tsft.errors import UserError
+from tsft.errors import UserError, message
 from tsft.i18n import say, say_all, translate
 from tsft.ui import monitor
 from tsft.ui.data import label_html
@@ -25,13 +25,17 @@ UNDOS = 100
 
 @dataclass(frozen=True)
 class Looking:
-    """What one session has before it. id: "" for nothing; seen: the state it saw the item in; picked: a mark, or -1."""
+    """What one session has before it. id: "" for nothing; seen: the state it saw the item in; picked: a mark, or -1.
+
+    shown: what stood in the boxes and on the series when the item came into view.
+    """
 
     id: str = ""
     seen: str = OPEN
     marks: tuple[Mark, ...] = ()
     picked: int = -1
     computed: Any = None
+    shown: Edit | None = None
 
     def edit(self, question: str | None, answer: str | None) -> Edit:
         """With the texts as they stand in their boxes. A computed label stays while answer and marks are the same."""
@@ -71,7 +75,7 @@ class Shower:
         if not item_id:
             return {section.looking: Looking(), section.room: gr.update(visible=False)}
         item = self.inbox.get(item_id)
-        looking = Looking(item.id, item.summary.state, item.edit.marks, -1, dict(item.edit.computed))
+        looking = Looking(item.id, item.summary.state, item.edit.marks, -1, dict(item.edit.computed), item.edit)
         views = label_html.views_of(item)
         ids = [each.id for each in self.inbox.items()]
         return {
@@ -199,9 +203,13 @@ def _wire_choice(section: Any, desk: Any, who: Callable[[gr.Request], str], show
     ) -> Updates:
         def work() -> Updates:
             item_id = str(event._data.get("item", ""))
-            keep(inbox, looking, question, answer, who(request))
+            told = ""
+            try:
+                keep(inbox, looking, question, answer, who(request))
+            except UserError as error:  # somebody was quicker: their decision stands, and this session goes on
+                told = say_all(language, error)
             listed = shower.listed(state, first, item_id, language)
-            return {**shower.item(item_id, language), **listed, **shower.told("")}
+            return {**shower.item(item_id, language), **listed, **shower.told(told, is_bad=bool(told))}
 
         return guarded(section, language, work)
 
@@ -223,9 +231,18 @@ def _wire_choice(section: Any, desk: Any, who: Callable[[gr.Request], str], show
 
 
 def keep(inbox: Inbox, looking: Looking, question: str, answer: str, by: str) -> None:
-    """What is in the boxes and on the series goes into the inbox, where it differs from what is there."""
-    if looking.id and any(each.id == looking.id for each in inbox.items()):
-        inbox.write(looking.id, looking.edit(question, answer), by)
+    """What this session has changed in the boxes and on the series goes into the inbox.
+
+    What it only looked at stays: meanwhile a model may have answered, or somebody else. UserError where somebody has
+    decided it.
+    """
+    edit = looking.edit(question, answer)
+    item = next((each for each in inbox.items() if each.id == looking.id), None)
+    if item is None or edit == looking.shown:
+        return
+    if item.state != looking.seen:
+        raise UserError(message("label.decided", by=item.by or "-"))
+    inbox.write(looking.id, edit, by)
 
 
 def _wire_decisions(section: Any, desk: Any, who: Callable[[gr.Request], str], shower: Shower) -> None:
@@ -237,7 +254,7 @@ def _wire_decisions(section: Any, desk: Any, who: Callable[[gr.Request], str], s
             question: str,
             answer: str,
             state: str,
-            before: list[str],
+            before: list[tuple[str, str]],
             language: str,
             request: gr.Request,
         ) -> Updates:
@@ -247,7 +264,8 @@ def _wire_decisions(section: Any, desk: Any, who: Callable[[gr.Request], str], s
                 told, is_done = _decide(inbox, name, looking, looking.edit(question, answer), who(request), language)
                 if not is_done:
                     return shower.told(told, is_bad=True)
-                kept = before if name == "skip" else [*before[-UNDOS:], looking.id]
+                now = inbox.get(looking.id).summary.state
+                kept = before if name == "skip" else [*before[-UNDOS:], (looking.id, now)]
                 following = inbox.next_open(looking.id)
                 told = told if following else f"{told} {translate(language, 'page.data.label.all_done')}"
                 return {**shower.went_on(following or looking.id, state, told, language), section.decided: kept}
@@ -256,13 +274,14 @@ def _wire_decisions(section: Any, desk: Any, who: Callable[[gr.Request], str], s
 
         return decided
 
-    def undo(state: str, before: list[str], language: str, request: gr.Request) -> Updates:
+    def undo(state: str, before: list[tuple[str, str]], language: str, request: gr.Request) -> Updates:
         def work() -> Updates:
             if not before:
                 return shower.told(translate(language, "page.data.label.nothing_to_undo"))
-            inbox.decide(before[-1], OPEN, who(request))
+            item_id, decided = before[-1]
+            inbox.decide(item_id, OPEN, who(request), seen=decided)
             told = translate(language, "page.data.label.undone")
-            return {**shower.went_on(before[-1], state, told, language), section.decided: before[:-1]}
+            return {**shower.went_on(item_id, state, told, language), section.decided: before[:-1]}
 
         return guarded(section, language, work)
 

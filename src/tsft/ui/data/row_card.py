@@ -38,7 +38,11 @@ def row_card(row: Mapping[str, Any], number: str, language: str, known: Sequence
     pictures = plot(plotted, "; ".join(captions))
     facts = [*(escape(" · ".join(each.facts)) for each in known), *[""] * len(captions)]
     lines = [f"<li>{told}{f'<br>{fact}' if fact else ''}</li>" for told, fact in zip(captions, facts, strict=False)]
-    chips = [translate(language, f"page.data.task.{meta['task']}"), meta["language"], _style(meta["style"], language)]
+    chips = [
+        translate(language, f"page.data.task.{meta['task']}"),
+        translate(language, f"language.{meta['language']}"),
+        _style(meta["style"], language),
+    ]
     if meta["is_none"]:
         chips.append(translate(language, "page.data.none_row"))
     if meta["prefix_answerable"]:

@@ -14,6 +14,7 @@ from tsft.errors import UserError
 from tsft.i18n import say, say_all, translate
 from tsft.ui import monitor
 from tsft.ui.data.checkup import model_choices
+from tsft.ui.data.datasets_html import task_word
 from tsft.ui.data.desk import DataDesk
 from tsft.ui.data.job_box import JobBox, place_job_box, refuse, watch, wire_job_box
 from tsft.ui.data.jobs import DONE, Work
@@ -289,7 +290,9 @@ def _diagnosis(room: DataRoom, name: str | None) -> Diagnosis | None:
 
 
 def _label(of: str, choice: str, language: str) -> str:
-    return say(language, KINDS[choice].title) if of == "finding" and choice in KINDS else choice
+    if of == "finding" and choice in KINDS:
+        return say(language, KINDS[choice].title)
+    return task_word(choice, language) if of == "task" else choice
 
 
 def _quiet(sentence: str) -> str:
