@@ -93,6 +93,15 @@ def test_a_fixed_copy_of_any_rows_passes_the_checks_it_was_fixed_for(tmp_path, r
         assert not kinds_in(derived.path, tmp_path) & set(fixes)
 
 
+def test_rows_that_are_alike_only_once_they_are_fixed_are_written_once(tmp_path):
+    rows = [row("plain", "Yes.", []), row("<ts><ts/>", "Yes.", [[]]), row("<ts><ts/>", "Yes.", [[]])]
+    path = write_lines(tmp_path / "any.jsonl", rows)
+    fixes = {"series_empty": "describe", "duplicate": "drop"}
+    derived = derive(str(path), [tmp_path], tmp_path / "cache", tmp_path / "out", fixes)
+    assert derived.provenance.rows == 2
+    assert derived.provenance.steps[-1].options["left_out"] == {"duplicate": 1}
+
+
 def test_all_faults_fixed_by_default_leave_a_dataset_that_is_ready(tmp_path):
     rows, _ = faulty_rows()
     path = write_lines(tmp_path / "rows.jsonl", rows)

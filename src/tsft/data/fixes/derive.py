@@ -12,6 +12,7 @@ from tsft.data.arrow_cache import Progress, ShouldStop, throttled
 from tsft.data.checks.diagnosis import Diagnosis, Look, diagnose
 from tsft.data.checks.findings import BITS, FIXES, KINDS, LEAVING_OUT, kind_of
 from tsft.data.checks.rows import examine_row
+from tsft.data.checks.signatures import row_key
 from tsft.data.content import content_hash
 from tsft.data.encoded_rows import with_system
 from tsft.data.examples import RowRefused
@@ -113,6 +114,8 @@ def _write(
     kinds = diagnosis.facts.column("kinds")
     bits = {kind: BITS[kind] for kind in fixes if KINDS[kind].is_of_set}
     fixer = _Fixer(fixes, look)
+    # Rows that differed may be alike once they are fixed: the round before could not know.
+    written: set[int] | None = set() if "duplicate" in fixes else None
     with path.open("w", encoding="utf-8") as file:
         rows = mapped_rows(diagnosis.source, lambda sentence: None, should_stop)
         for index, each in enumerate(rows):
@@ -129,6 +132,9 @@ def _write(
             counts.changed.update(changed_by if record is not None else ())
             if record is None:
                 counts.left_out[lost_to] += 1
+                continue
+            if written is not None and _is_repeated(record, each.mapping, written):
+                counts.left_out["duplicate"] += 1
                 continue
             counts.rows_out += 1
             file.write(json_line(record))
@@ -173,6 +179,18 @@ class _Fixer:
         except UserError as error:
             return "too_long" if kind_of(error.message) == "too_long" else None
         return "too_long" if 0 < self.look.cutoff_length < length else None
+
+
+def _is_repeated(record: Mapping[str, Any], mapping: ColumnMapping, written: set[int]) -> bool:
+    """Whether the same row was written already; its key is kept."""
+    row = examine_row(record, mapping).row
+    if row is None:
+        return False
+    key = row_key(row.turns, row.series_key)
+    if key in written:
+        return True
+    written.add(key)
+    return False
 
 
 def _tried(fix: str, record: Mapping[str, Any], mapping: ColumnMapping, tools: FixTools) -> dict[str, Any] | None:
