@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tsft.atomic import replacing, write_json, write_text
 from tsft.errors import UserError
-from tsft.store.atomic import replacing, write_json, write_text
 from tsft.store.workspace import Workspace, inside, open_workspace, slug
 
 

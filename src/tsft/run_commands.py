@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tsft.atomic import replacing
 from tsft.config.run_config import RunConfig
 from tsft.config.sweep import parse_values, sweep_configs
 from tsft.engine.control import refuse_impossible
 from tsft.errors import UserError, message
 from tsft.i18n import translate
-from tsft.store.atomic import replacing
 from tsft.store.commands import ask
 from tsft.store.debug_bundle import bundle_name, debug_bundle
 from tsft.store.record import Record

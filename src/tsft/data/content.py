@@ -1,11 +1,10 @@
 """What a dataset's files hold, as a short hash of their bytes: the same for a copy, another for one changed letter."""
 
 import hashlib
-import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from tsft.atomic import write_text
 from tsft.data.arrow_cache import ShouldStop, fingerprint
 from tsft.run.ports import Stopped
 
@@ -26,8 +25,6 @@ def content_hash(files: Sequence[Path], cache: Path, should_stop: ShouldStop | N
                 if should_stop is not None and should_stop():
                     raise Stopped
                 digest.update(chunk)
-    unfinished = cache / f"{memo.name}.part-{uuid.uuid4().hex[:8]}"
     cache.mkdir(parents=True, exist_ok=True)
-    unfinished.write_text(digest.hexdigest(), encoding="ascii")
-    os.replace(unfinished, memo)
+    write_text(memo, digest.hexdigest())
     return digest.hexdigest()

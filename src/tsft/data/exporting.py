@@ -1,8 +1,6 @@
 """Take a dataset away: as ChatTS rows in JSON Lines or Parquet, or to a dataset repository of the Hugging Face hub."""
 
-import os
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from tsft.atomic import replacing
 from tsft.data.arrow_cache import Progress, ShouldStop, throttled
 from tsft.data.checks.diagnosis import source_of
 from tsft.data.checks.quality import meta_of
@@ -62,14 +61,10 @@ def export(
     if path.exists() and (known is None or known.steps[-1].do != "export"):
         raise UserError(message("data.export.exists", path=str(path)))
     content = content_hash(source.files, cache)
-    part = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
-    try:
+    with replacing(path) as part:
         write_lines(_lines(source, counts, throttled(progress), should_stop), part, kind)
         if not counts.rows:
             raise UserError(message("data.none_left", read=counts.left_out))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     files = tuple(each.name for each in source.files)
     parent = Parent(source.name, content, files, counts.rows + counts.left_out)
     step = Step("export", {"format": kind}, counts.rows + counts.left_out, counts.rows)

@@ -1,9 +1,7 @@
 """A dataset at a glance: rows, series, lengths, languages, tasks, and where it is from; by its first rows."""
 
 import json
-import os
 import re
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tsft.atomic import write_text
 from tsft.data.arrow_cache import fingerprint
 from tsft.data.checks.diagnosis import last_diagnosis, source_of
 from tsft.data.checks.rows import examine_row
@@ -66,9 +65,7 @@ def overview(dataset: DatasetInfo, folders: Sequence[Path], cache: Path) -> Over
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         made = _look(found, access, folders, cache)
     cache.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part-{uuid.uuid4().hex[:8]}")
-    part.write_text(json.dumps(asdict(made)), encoding="utf-8")
-    os.replace(part, path)
+    write_text(path, json.dumps(asdict(made)))
     return made
 
 

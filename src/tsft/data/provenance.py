@@ -4,15 +4,14 @@ Whoever derives, builds, generates or imports a dataset writes one; the registry
 """
 
 import json
-import os
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tsft import __version__
+from tsft.atomic import write_text
 
 SUFFIX = ".provenance"
 FORMAT = 1
@@ -95,7 +94,5 @@ def read_provenance(dataset: Path) -> Provenance | None:
 def write_provenance(dataset: Path, provenance: Provenance) -> Path:
     """Written whole by one rename."""
     path = provenance_path(dataset)
-    unfinished = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
-    unfinished.write_text(json.dumps(provenance.to_json(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    write_text(path, json.dumps(provenance.to_json(), ensure_ascii=False, indent=1) + "\n")
     return path

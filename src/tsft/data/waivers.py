@@ -1,12 +1,12 @@
 """Warnings that somebody looked at and let pass, remembered in a folder of datasets by what a dataset holds."""
 
 import json
-import os
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from tsft.atomic import write_text
 
 FILE_NAME = ".waivers.json"
 
@@ -45,6 +45,4 @@ def _read(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _write(folder: Path, table: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{FILE_NAME}.part-{uuid.uuid4().hex[:8]}"
-    unfinished.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, folder / FILE_NAME)
+    write_text(folder / FILE_NAME, json.dumps(table, indent=1) + "\n")

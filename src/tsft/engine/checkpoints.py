@@ -13,10 +13,10 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from tsft.atomic import write_json
 from tsft.engine.tuning import ParameterGroup
 from tsft.run.board import Board
 from tsft.run.events import CheckpointRemoved, CheckpointSaved, PhaseChanged
-from tsft.store.atomic import write_json
 from tsft.store.runs import RunFolder, folder_bytes, mark_complete, usable_checkpoints
 
 TRAINED_WEIGHTS = "model_trained.safetensors"

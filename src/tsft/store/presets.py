@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tsft.atomic import write_json
 from tsft.config.codec import FORMAT, from_json, readable_part, to_json
 from tsft.config.llamafactory_work import Leftover, Mapped
 from tsft.config.run_config import RunConfig
 from tsft.config.tracker_rules import check_addresses
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.resources import resource_folder
-from tsft.store.atomic import write_json
 from tsft.store.imports import import_tree, is_own, read_tree
 from tsft.store.workspace import Workspace, slug
 

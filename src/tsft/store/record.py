@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, exc, select
 
+from tsft.atomic import write_json
 from tsft.config.codec import to_json
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, UserError, message
 from tsft.run.board import mend_cut_line, replay
 from tsft.run.events import Finished, to_line
 from tsft.run.state import ACTIVE, RunState
-from tsft.store.atomic import write_json
 from tsft.store.database import Database, runs_table
 from tsft.store.listing import children_query, count_query, runs_query, tidy_tags
 from tsft.store.owner import is_alive, this_process

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsft.store.atomic import write_text
+from tsft.atomic import write_text
 from tsft.store.runs import read_json
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from tsft.atomic import write_json
 from tsft.errors import UserError, message
 from tsft.store.app_settings import SettingsFile
-from tsft.store.atomic import write_json
 from tsft.store.database import Database, runs_table
 from tsft.store.rows import row_of_folder
 from tsft.store.runs import RunFolder, read_about, read_json, remove_folder, run_folder

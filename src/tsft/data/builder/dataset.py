@@ -1,8 +1,7 @@
 """Built datasets: a look at what a recipe would give, some rows of it, and the files with recipe and provenance."""
 
+import contextlib
 import itertools
-import os
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from tsft.atomic import replacing
 from tsft.data.arrow_cache import Progress, ShouldStop, throttled
 from tsft.data.builder.recipe import BuildRecipe, check_recipe
 from tsft.data.builder.rows import Plan, Tally, plan_of, rows_of
@@ -112,15 +112,10 @@ def build(
     if taken and not replaces:
         raise UserError(message("data.synth.exists", name=taken[0]))
     target.mkdir(parents=True, exist_ok=True)
-    unfinished = {split: path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}") for split, path in paths.items()}
     tally = Tally()
-    try:
+    with contextlib.ExitStack() as all_or_none:
+        unfinished = {split: all_or_none.enter_context(replacing(path)) for split, path in paths.items()}
         said = _write(plan, unfinished, tally, throttled(progress), should_stop)
-        for split, part in unfinished.items():
-            os.replace(part, paths[split])
-    finally:
-        for part in unfinished.values():
-            part.unlink(missing_ok=True)
     _describe(plan, paths, said, cache, by)
     made = max(1, sum(said.rows.values()))
     return Built(

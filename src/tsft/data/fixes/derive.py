@@ -1,13 +1,12 @@
 """A fixed copy of a dataset: rows changed or left out as asked, in a new file with its provenance; nothing in place."""
 
-import os
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tsft.atomic import replacing
 from tsft.data.arrow_cache import Progress, ShouldStop, throttled
 from tsft.data.checks.diagnosis import Diagnosis, Look, diagnose
 from tsft.data.checks.findings import BITS, FIXES, KINDS, LEAVING_OUT, kind_of
@@ -65,12 +64,8 @@ def derive(
     diagnosis = diagnose(name, folders, cache, look, progress, should_stop)
     target.mkdir(parents=True, exist_ok=True)
     path = _free_path(target, new_name or f"{Path(name).stem}-fixed")
-    unfinished = target / f".{path.name}.part-{uuid.uuid4().hex[:8]}"
-    try:
+    with replacing(path) as unfinished:
         counts = _write(unfinished, diagnosis, fixes, look, progress, should_stop)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
     provenance = _provenance(diagnosis, fixes, look, counts, content_hash([path], cache), by)
     write_provenance(path, provenance)
     return Derived(path.stem, path, provenance)

@@ -4,15 +4,13 @@ What can be read as it is, is copied; published shapes, spreadsheets and UTF-16 
 never touched, and every dataset says in its provenance what it was made of.
 """
 
-import os
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tsft.atomic import replacing
 from tsft.data.arrow_cache import Progress, ShouldStop, throttled
 from tsft.data.builder.tables import KINDS as TABLE_KINDS
 from tsft.data.builder.tables import TEXT_KINDS, read_table, separator_of
@@ -238,7 +236,7 @@ def _rewritten(path: Path, target: Path, errand: _Errand, shape: Published | Non
     """Every readable record as a line of JSON."""
     counts = {"rows": 0, "left_out": 0}
     before = errand.done
-    with _unfinished(target) as part, part.open("w", encoding="utf-8") as file:
+    with replacing(target) as part, part.open("w", encoding="utf-8") as file:
         for raw in _raw_rows(path):
             errand.move(max(0, before + raw.done_bytes - errand.done))
             try:
@@ -257,23 +255,11 @@ def _rewritten(path: Path, target: Path, errand: _Errand, shape: Published | Non
 
 
 def _copied(path: Path, target: Path, errand: _Errand) -> Path:
-    with _unfinished(target) as part, path.open("rb") as source, part.open("wb") as file:
+    with replacing(target) as part, path.open("rb") as source, part.open("wb") as file:
         while chunk := source.read(_CHUNK_BYTES):
             file.write(chunk)
             errand.move(len(chunk))
     return target
-
-
-@contextmanager
-def _unfinished(target: Path) -> Iterator[Path]:
-    """A file under another name until it is whole; nothing is left of it when something went wrong."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part-{uuid.uuid4().hex[:8]}")
-    try:
-        yield part
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _free(folder: Path, name: str, suffix: str) -> Path:
@@ -284,6 +270,7 @@ def _free(folder: Path, name: str, suffix: str) -> Path:
     while free in taken:
         number += 1
         free = f"{stem}-{number}"
+    folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{free}{suffix}"
 
 

@@ -1,9 +1,7 @@
 """Finished items as training rows in a new dataset, and what keeps an item from being finished."""
 
 import json
-import os
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tsft.atomic import replacing
 from tsft.data.checks.findings import ERROR, KINDS, kind_of
 from tsft.data.checks.rows import examine_row
 from tsft.data.content import content_hash
@@ -140,17 +139,10 @@ def _before(item: Item) -> tuple[str, list[list[str]]]:
 
 
 def _write(path: Path, records: Sequence[dict[str, Any]]) -> None:
-    unfinished = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
-    try:
+    with replacing(path) as unfinished:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
             file.writelines(orjson.dumps(each) + b"\n" for each in records)
-        os.replace(unfinished, path)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise UserError(message("file.not_written", path=str(path), why=why)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _describe(path: Path, items: Sequence[Item], cache: Path, by: str) -> None:

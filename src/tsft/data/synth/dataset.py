@@ -1,11 +1,10 @@
 """Generated datasets on disk: written by one process or several, mixed with own rows, with recipe and provenance."""
 
+import contextlib
 import itertools
 import json
 import multiprocessing
-import os
 import shlex
-import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from tsft.atomic import replacing
 from tsft.data.arrow_cache import Progress, ShouldStop, throttled
 from tsft.data.content import content_hash
 from tsft.data.examples import Example
@@ -134,13 +134,8 @@ def write_dataset(
     generated = _generated(recipe, workers)
     rows = generated if own is None else _interleaved(own, generated, job.share, total)
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
-    try:
+    with contextlib.closing(generated), replacing(path) as unfinished:
         write_lines(_watched(rows, total, throttled(progress), should_stop), unfinished, job.format)
-        os.replace(unfinished, path)
-    finally:
-        generated.close()
-        unfinished.unlink(missing_ok=True)
     finished = replace(job, recipe=recipe)
     write_recipe_file(path, finished.to_json())
     steps = [Step("synth", recipe.to_json(), rows_out=recipe.count)]

@@ -1,10 +1,9 @@
 """The built-in `demo` dataset: one small recipe of the generator, plain questions on easy series, answers on a line."""
 
 import json
-import os
-import uuid
 from pathlib import Path
 
+from tsft.atomic import write_text
 from tsft.data.synth.recipe import GENERATOR_VERSION, SynthRecipe
 from tsft.data.synth.rows import synth_rows
 
@@ -28,8 +27,5 @@ def materialise_demo(cache: Path) -> Path:
     path = cache / f"demo-{GENERATOR_VERSION}-{DEMO_SEED}-{DEMO_ROWS}.jsonl"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        unfinished = cache / f"{path.name}.part-{uuid.uuid4().hex[:8]}"
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in synth_rows(DEMO))
-        unfinished.write_text("".join(lines), encoding="utf-8")
-        os.replace(unfinished, path)
+        write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in synth_rows(DEMO)))
     return path

@@ -1,11 +1,10 @@
 """Tables that were brought to the workspace: kept under a safe name, so that a recipe can name them again."""
 
 import filecmp
-import os
 import shutil
-import uuid
 from pathlib import Path
 
+from tsft.atomic import replacing
 from tsft.data.builder.tables import KINDS
 from tsft.store.workspace import readable_part
 
@@ -29,7 +28,6 @@ def hold_table(folder: Path, brought: Path) -> Path:
             return path
         number += 1
         path = folder / f"{stem}-{number}.{suffix.lstrip('.')}"
-    unfinished = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
-    shutil.copyfile(brought, unfinished)
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        shutil.copyfile(brought, unfinished)
     return path
