@@ -37,31 +37,31 @@ def test_the_list_shows_what_each_dataset_is_and_escapes_its_text(room: DataRoom
     path = write(room.workspace.datasets / "own.jsonl", {**ROW, "meta": {"task": "<b>trend"}}, {"input": 5})
     told = Provenance((Parent("a<b>.csv", "0123456789ab"),), (Step("build", {"window": 64}),), "x", 2, by="ada")
     write_provenance(path, told)
-    html, is_whole = list_html(room, "own", "en", 60.0)
+    html, is_whole = list_html(room, room.datasets(), "own", "en", 60.0)
     assert is_whole
     assert "&lt;b&gt;trend" in html and "<b>trend" not in html
     assert "Built from a table · a&lt;b&gt;.csv" in html and "Chinese" in html and "1 ✕" in html
     assert html.index('data-dataset="own" class="chosen"') < html.index('data-dataset="demo"')
-    shown = chosen_html(room, "own", "zh")
+    shown = chosen_html(room.datasets(), "own", "zh")
     assert "由表格构建" in shown and "window 64" in shown and "ada" in shown and "01234567" in shown
 
 
 def test_a_broken_file_stands_in_the_list_with_its_problem(room: DataRoom) -> None:
     (room.workspace.datasets / "dataset_info.json").write_text("{broken", encoding="utf-8")
-    html, _ = list_html(room, "", "en", 60.0)
+    html, _ = list_html(room, room.datasets(), "", "en", 60.0)
     assert "field-problem" in html and "dataset_info.json" in html
 
 
 def test_what_there_was_no_time_to_look_at_is_shown_with_dashes_and_said_to_be_missing(room: DataRoom) -> None:
     write(room.workspace.datasets / "own.jsonl", ROW)
-    html, is_whole = list_html(room, "", "en", -1.0)
+    html, is_whole = list_html(room, room.datasets(), "", "en", -1.0)
     assert not is_whole and 'data-dataset="own"' in html and "Chinese" not in html
 
 
 def test_a_step_that_this_tsft_does_not_know_stands_as_it_was_written(room: DataRoom) -> None:
     path = write(room.workspace.datasets / "own.jsonl", ROW)
     write_provenance(path, Provenance((), (Step("transmute"),), "x", 1))
-    assert "transmute" in chosen_html(room, "own", "en")
+    assert "transmute" in chosen_html(room.datasets(), "own", "en")
 
 
 def test_of_several_things_those_that_can_be_brought_in_are(room: DataRoom, tmp_path: Path) -> None:

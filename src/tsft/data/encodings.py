@@ -3,12 +3,15 @@
 import codecs
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from tsft.errors import UserError, message
 
 SAMPLE_BYTES = 4 * 1024 * 1024
 UTF_8, UTF_16 = "utf-8-sig", "utf-16"
+# Who brings a file in, lists it and reads it asks again and again: answers are kept while a file is unchanged.
+_KEPT = 64
 # An encoding of single bytes reads anything, so it must be mostly letters of its script to be believed.
 _LEAST_SHARE = 0.7
 # In GB2312 the characters that are used most come first (0xB0 to 0xD7); signs stand before them (0xA1 to 0xA9).
@@ -31,12 +34,18 @@ def encoding_of(path: Path) -> str:
     "cp949", "cp1251" or "cp1252". UserError where it is none of them."""
     if path.suffix.lower() in (".parquet", ".xlsx"):
         return UTF_8
-    with path.open("rb") as file:
-        sample = file.read(SAMPLE_BYTES)
-    found = guess(sample, is_whole=len(sample) < SAMPLE_BYTES)
+    state = path.stat()
+    found = _judged(path.resolve(), state.st_size, state.st_mtime_ns)
     if found is None:
         raise UserError(message("data.file.encoding", file=path.name))
     return found
+
+
+@lru_cache(maxsize=_KEPT)
+def _judged(path: Path, size: int, changed_ns: int) -> str | None:
+    with path.open("rb") as file:
+        sample = file.read(SAMPLE_BYTES)
+    return guess(sample, is_whole=len(sample) < SAMPLE_BYTES)
 
 
 def guess(sample: bytes, *, is_whole: bool = True) -> str | None:

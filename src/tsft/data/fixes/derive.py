@@ -13,6 +13,7 @@ from tsft.data.checks.findings import BITS, FIXES, KINDS, LEAVING_OUT, kind_of
 from tsft.data.checks.rows import examine_row
 from tsft.data.checks.signatures import row_key
 from tsft.data.content import content_hash
+from tsft.data.doctor import CheckedRow
 from tsft.data.encoded_rows import with_system
 from tsft.data.examples import RowRefused
 from tsft.data.fixes.row_fixes import ROW_FIXES, FixTools
@@ -123,12 +124,12 @@ def _write(
             if flagged is not None:
                 counts.left_out[flagged] += 1
                 continue
-            record, changed_by, lost_to = fixer.fixed(each.raw.record, each.mapping)
+            record, changed_by, lost_to, row = fixer.fixed(each.raw.record, each.mapping)
             counts.changed.update(changed_by if record is not None else ())
             if record is None:
                 counts.left_out[lost_to] += 1
                 continue
-            if written is not None and _is_repeated(record, each.mapping, written):
+            if written is not None and row is not None and _is_repeated(row, written):
                 counts.left_out["duplicate"] += 1
                 continue
             counts.rows_out += 1
@@ -144,43 +145,41 @@ class _Fixer:
 
     def fixed(
         self, record: Mapping[str, Any], mapping: ColumnMapping
-    ) -> tuple[Mapping[str, Any] | None, set[str], str]:
-        """(record or None, kinds that were fixed, the kind for which it is left out)."""
+    ) -> tuple[Mapping[str, Any] | None, set[str], str, CheckedRow | None]:
+        """(record or None, kinds that were fixed, the kind for which it is left out, the record as it trains)."""
         tools = FixTools(self.look.encoder, self.look.cutoff_length)
         done: set[str] = set()
-        kind = self._first_wanted(record, mapping)
+        kind, row = self._first_wanted(record, mapping)
         for _ in range(_ROUNDS):
             if kind is None:
-                return record, done, ""
+                break
             changed = None
             if self.fixes[kind] not in LEAVING_OUT:
                 changed = _tried(self.fixes[kind], record, mapping, tools)
             if changed is None:
-                return None, done, kind
+                return None, done, kind, None
             record = changed
             done.add(kind)
-            kind = self._first_wanted(record, mapping)
-        return (None, done, kind) if kind is not None else (record, done, "")
+            kind, row = self._first_wanted(record, mapping)
+        return (None, done, kind, None) if kind is not None else (record, done, "", row)
 
-    def _first_wanted(self, record: Mapping[str, Any], mapping: ColumnMapping) -> str | None:
+    def _first_wanted(self, record: Mapping[str, Any], mapping: ColumnMapping) -> tuple[str | None, CheckedRow | None]:
+        """The first kind that is to be fixed, and the record as it would be trained on."""
         examined = examine_row(record, mapping)
         wanted = next((kind for kind in examined.kinds if kind in self.fixes), None)
         row, encoder = examined.row, self.look.encoder
         if wanted or row is None or encoder is None or "too_long" not in self.fixes:
-            return wanted
+            return wanted, row
         turns = row.turns if row.turns[0]["role"] == PLAIN_TEXT else with_system(row.turns, self.look.system_prompt)
         try:
             length = len(encoder.encode(turns, row.series).input_ids)
         except UserError as error:
-            return "too_long" if kind_of(error.message) == "too_long" else None
-        return "too_long" if 0 < self.look.cutoff_length < length else None
+            return ("too_long" if kind_of(error.message) == "too_long" else None), row
+        return ("too_long" if 0 < self.look.cutoff_length < length else None), row
 
 
-def _is_repeated(record: Mapping[str, Any], mapping: ColumnMapping, written: set[int]) -> bool:
+def _is_repeated(row: CheckedRow, written: set[int]) -> bool:
     """Whether the same row was written already; its key is kept."""
-    row = examine_row(record, mapping).row
-    if row is None:
-        return False
     key = row_key(row.turns, row.series_key)
     if key in written:
         return True

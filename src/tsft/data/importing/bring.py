@@ -279,7 +279,8 @@ def _describe(
 ) -> None:
     """The provenance beside a dataset. Of a copy the rows are not counted: whoever looks at it does."""
     content = content_hash([target], errand.cache)
-    parent = Parent(source.name, content_hash([source], errand.cache), (source.name,))
+    # A copy holds what its source does.
+    parent = Parent(source.name, content_hash([source], errand.cache) if how else content, (source.name,))
     step = Step("import", dict(how), rows_out=rows)
     table = {} if mapping.is_guessed or how.get("shape") else mapping.to_json()
     write_provenance(target, Provenance((parent,), (step,), content, rows, table, by=errand.by))

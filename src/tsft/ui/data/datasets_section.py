@@ -12,6 +12,7 @@ import gradio as gr
 from tsft.data.exporting import HUB, Exported, export, export_to_hub
 from tsft.data.importing.bring import KINDS, Arrival, Brought, bring
 from tsft.data.overview import Overview, ancestry, overview
+from tsft.data.registry import DatasetInfo
 from tsft.data.row_files import FORMATS
 from tsft.errors import Message, Problem, UserError, message
 from tsft.i18n import say, say_all, translate
@@ -97,8 +98,9 @@ def wire_datasets_section(section: DatasetsSection, desk: DataDesk, who: Callabl
     gr.set_static_paths([room.exports])
 
     def listed(chosen: str | None, chosen_language: str) -> list[Any]:
-        html, is_whole = list_html(room, chosen or "", chosen_language, LOOK_SECONDS)
-        return [html, gr.Timer(active=not is_whole), chosen_html(room, chosen or "", chosen_language)]
+        found = room.datasets()
+        html, is_whole = list_html(room, found, chosen or "", chosen_language, LOOK_SECONDS)
+        return [html, gr.Timer(active=not is_whole), chosen_html(found, chosen or "", chosen_language)]
 
     view = {"fn": listed, "inputs": [desk.which, language], "outputs": [section.table, section.more, section.told]}
     gr.on([desk.section["datasets"].select, desk.relabel["datasets"].click], **view, **PRIVATE)
@@ -115,9 +117,11 @@ def wire_datasets_section(section: DatasetsSection, desk: DataDesk, who: Callabl
     _wire_export(section, desk, who)
 
 
-def list_html(room: DataRoom, chosen: str, language: str, seconds: float) -> tuple[str, bool]:
+def list_html(
+    room: DataRoom, found: Sequence[DatasetInfo], chosen: str, language: str, seconds: float
+) -> tuple[str, bool]:
     """The table, and whether every dataset in it was looked at within so many seconds."""
-    found, until = room.datasets(), time.monotonic() + seconds
+    until = time.monotonic() + seconds
     overviews: dict[str, Overview] = {}
     usable = [each for each in found if each.problem is None]
     for each in usable:
@@ -133,9 +137,9 @@ def list_html(room: DataRoom, chosen: str, language: str, seconds: float) -> tup
     return datasets_html(found, overviews, origins, chosen, language), until == 0.0
 
 
-def chosen_html(room: DataRoom, name: str, language: str) -> str:
+def chosen_html(found: Sequence[DatasetInfo], name: str, language: str) -> str:
     """What the chosen dataset is made of."""
-    dataset = next((each for each in room.datasets() if each.name == name), None)
+    dataset = next((each for each in found if each.name == name), None)
     return told_html(dataset, ancestry(dataset) if dataset is not None else None, language)
 
 
