@@ -19,7 +19,7 @@ def desk_of(tmp_path: Path, place: Callable[[Words], Any], make: Callable[..., A
     words, room = Words(), DataRoom(open_workspace(tmp_path / "workspace"), FakeEngine())
     with gr.Blocks():
         section = place(words)
-        desk = DataDesk(room, gr.Textbox(), None, gr.Tabs(), {}, {}, gr.Dropdown([]), gr.State({}))
+        desk = DataDesk(room, gr.Textbox(), gr.Tabs(), {}, {}, gr.Dropdown([]), gr.State({}))
     return make(section, desk, lambda request: "ada")
 
 

@@ -50,7 +50,7 @@ def test_a_job_comes_back_from_the_form_as_it_was(desk: Any, sheet: Sheet) -> No
     wanted = SynthJob(recipe, "demo", 0.4, "parquet")
     path = desk.desk.room.workspace.root / "wanted.json"
     path.write_text(json.dumps(wanted.to_json()), encoding="utf-8")
-    sheet.take(desk.load(str(path), "en", None))
+    sheet.take(desk.load(str(path), "en"))
     assert job(desk, sheet) == wanted == read_job(path)
 
 

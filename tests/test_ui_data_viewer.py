@@ -188,7 +188,7 @@ def test_the_histograms_mark_the_cut_off_and_say_what_is_not_measured(room):
 def viewer(room):
     with gr.Blocks():
         section = place_viewer_section(Words())
-        desk = DataDesk(room, gr.State("en"), None, None, {}, {}, gr.Dropdown([]), gr.State({}))
+        desk = DataDesk(room, gr.State("en"), None, {}, {}, gr.Dropdown([]), gr.State({}))
     return Viewer(section, desk)
 
 

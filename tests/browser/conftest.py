@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,14 @@ from tests.cards import READY
 from tests.fakes import FakeEngine
 from tsft.run.state import RunState
 from tsft.store import presets
+from tsft.store.record import Record
 from tsft.store.shown_rows import ShownRow
 from tsft.store.workspace import Workspace, open_workspace
 from tsft.ui.context import DatasetChoice, PageContext, Preview, PreviewRow
 from tsft.ui.launch import Address, launch
 from tsft.ui.page import build_page
 from tsft.ui.run_rows import CheckpointRow, RunActions, RunPage, RunRow, RunTold
-from tsft.ui.workspace import preset_actions, preset_choice
+from tsft.ui.workspace import page_context, preset_actions, preset_choice
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -109,6 +111,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     engine.stop()
     engine.join()
     blocks.close(verbose=False)
+
+
+def workspace_served(folder: Path) -> Iterator[Served]:
+    """The page over a whole workspace in a folder, as the program has it but for the engine."""
+    workspace, engine = open_workspace(folder), FakeEngine()
+    launched = launch(build_page(page_context(engine, workspace, Record(workspace))), Address())
+    yield Served(engine, launched.url, workspace)
+    launched.blocks.close(verbose=False)
 
 
 @pytest.fixture

@@ -7,14 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Served
+from tests.browser.conftest import Served, workspace_served
 from tests.build_fakes import wide
-from tests.fakes import FakeEngine
-from tsft.store.record import Record
-from tsft.store.workspace import open_workspace
-from tsft.ui.launch import Address, launch
-from tsft.ui.page import build_page
-from tsft.ui.workspace import page_context
 
 pytestmark = pytest.mark.browser
 
@@ -25,10 +19,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "locale": "zh-CN"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    workspace, engine = open_workspace(tmp_path_factory.mktemp("data")), FakeEngine()
-    launched = launch(build_page(page_context(engine, workspace, Record(workspace))), Address())
-    yield Served(engine, launched.url, workspace)
-    launched.blocks.close(verbose=False)
+    yield from workspace_served(tmp_path_factory.mktemp("data"))
 
 
 def open_section(open_page: Any, name: str, **options: Any) -> Any:

@@ -7,13 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Served
-from tests.fakes import FakeEngine
-from tsft.store.record import Record
-from tsft.store.workspace import open_workspace
-from tsft.ui.launch import Address, launch
-from tsft.ui.page import build_page
-from tsft.ui.workspace import page_context
+from tests.browser.conftest import Served, workspace_served
 
 pytestmark = pytest.mark.browser
 
@@ -23,10 +17,7 @@ SENSORS = "timestamp,value\n2024-01-01 00:00:00,1.5\n2024-01-01 00:05:00,2.5\n"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    workspace, engine = open_workspace(tmp_path_factory.mktemp("data")), FakeEngine()
-    launched = launch(build_page(page_context(engine, workspace, Record(workspace))), Address())
-    yield Served(engine, launched.url, workspace)
-    launched.blocks.close(verbose=False)
+    yield from workspace_served(tmp_path_factory.mktemp("data"))
 
 
 def open_data(open_page: Any, **options: Any) -> Any:

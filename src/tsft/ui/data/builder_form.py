@@ -1,7 +1,7 @@
 """The builder's controls and what they say as a recipe, and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -28,23 +28,6 @@ ZONES = (
 )
 # The tables of small controls, by the entries of the recipe they hold.
 TASKS, STYLES, COLUMNS = "tasks", "styles", "columns"
-
-
-@dataclass(frozen=True)
-class BuilderForm:
-    """controls by entry of the recipe, with "chinese" (the share of rows in Chinese) and "name" (of the dataset)."""
-
-    controls: dict[str, Any]
-    entries: dict[str, EntriesBox]
-
-    @property
-    def inputs(self) -> list[Any]:
-        """What a handler is to get, in the order of `BuilderForm.values`."""
-        return [*self.controls.values(), *(each.feed for each in self.entries.values())]
-
-    def values(self, given: Sequence[Any]) -> dict[str, Any]:
-        """What a handler got, by name."""
-        return dict(zip([*self.controls, *self.entries], given, strict=True))
 
 
 def place_sources(placing: Placing) -> None:

@@ -9,10 +9,10 @@ from tsft.data.builder.tables import KINDS
 from tsft.data.recipe_files import RECIPE_SUFFIX
 from tsft.ui.data import builder_form
 from tsft.ui.data.builder_desk import BuilderDesk
-from tsft.ui.data.builder_form import CHOICES, BuilderForm
+from tsft.ui.data.builder_form import CHOICES
 from tsft.ui.data.desk import DataDesk
 from tsft.ui.data.job_box import JobBox, place_job_box
-from tsft.ui.data.placing import Placing, step_title
+from tsft.ui.data.placing import Placing, RecipeForm, step_title
 from tsft.ui.data.recipe_box import RecipeBox, place_recipe_box
 from tsft.ui.words import Words
 
@@ -25,7 +25,7 @@ class BuilderSection:
     built. window_for: the table for which a window was guessed.
     """
 
-    form: BuilderForm
+    form: RecipeForm
     brought: Any
     recipes: Any
     recipe_file: Any
@@ -93,7 +93,7 @@ def place_builder_section(words: Words) -> BuilderSection:
             )
             recipe = place_recipe_box(words, "build-recipe")
             made["shown"] = gr.HTML(elem_id="build-shown", apply_default_css=False)
-    form = BuilderForm(placing.controls, {"tasks": tasks, "styles": styles, "columns": columns})
+    form = RecipeForm(placing.controls, {"tasks": tasks, "styles": styles, "columns": columns})
     return BuilderSection(form=form, recipe=recipe, job=job, built=gr.State(0), **made)
 
 

@@ -13,7 +13,7 @@ SECTIONS = ("datasets", "check", "rows", "build", "generate", "label")
 
 @dataclass(frozen=True)
 class DataDesk:
-    """tab: the Data tab; sections: the `gr.Tabs` inside, section: each `gr.Tab` there by its name.
+    """sections: the `gr.Tabs` inside the tab, section: each `gr.Tab` there by its name.
 
     relabel: of each section, a hidden button that the page presses when the section is looked at in another language
     than it shows; what a section has drawn in words is drawn again at its click, not at a change of `language`.
@@ -24,7 +24,6 @@ class DataDesk:
 
     room: DataRoom
     language: Any
-    tab: Any
     sections: Any
     section: dict[str, Any]
     relabel: dict[str, Any]

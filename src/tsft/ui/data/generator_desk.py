@@ -70,9 +70,8 @@ class GeneratorDesk:
         at.generate.click(self.generate, making, begun, js=reading(boxes, making), **QUEUED)
         at.measure.click(self.measure, given, [at.problems, at.worth, *at.measuring.watching], js=js, **QUEUED)
         self._wire_jobs()
-        loading = [language, self.desk.which]
         for event, where in ((at.recipes.input, at.recipes), (at.recipe_file.upload, at.recipe_file)):
-            event(self.load, [where, *loading], everything, **QUEUED)
+            event(self.load, [where, language], everything, **QUEUED)
         at.open.click(self.open, None, [self.desk.sections, self.desk.goto], **QUEUED)
         again = [at.showing, at.made, at.measured, *given]
         outputs = [*everything, at.shown, at.told, at.worth]
@@ -102,7 +101,7 @@ class GeneratorDesk:
         values = self.at.form.values(given)
         return self._recipe_html(generator_form.job_of(values), str(values["name"] or ""), language)
 
-    def load(self, path: str | None, language: str, chosen: str | None) -> dict[Any, Any]:
+    def load(self, path: str | None, language: str) -> dict[Any, Any]:
         """A recipe of before."""
         if not path:
             return self._offers(language)

@@ -1,7 +1,6 @@
 """The generator's controls and what they say as a job, and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -10,8 +9,8 @@ from tsft.data.synth.dataset import FORMATS, SynthJob
 from tsft.data.synth.domains import DOMAIN
 from tsft.data.synth.recipe import DIFFICULTIES, SPLITS, SynthRecipe
 from tsft.i18n import translate
-from tsft.ui.data.entries import EntriesBox, place_entries, weights_of
-from tsft.ui.data.placing import Placing, chinese_share, languages_of, step_title, whole
+from tsft.ui.data.entries import place_entries, weights_of
+from tsft.ui.data.placing import Placing, RecipeForm, chinese_share, languages_of, step_title, whole
 from tsft.ui.words import Words
 
 CHOICES: dict[str, Sequence[str]] = {
@@ -25,24 +24,7 @@ SHARES = ("none_share", "context_share", "missing_share")
 TASKS, STYLES = "tasks", "styles"
 
 
-@dataclass(frozen=True)
-class GeneratorForm:
-    """controls by entry, with "chinese" (the share of rows in Chinese) and "name" (of the dataset)."""
-
-    controls: dict[str, Any]
-    entries: dict[str, EntriesBox]
-
-    @property
-    def inputs(self) -> list[Any]:
-        """What a handler is to get, in the order of `GeneratorForm.values`."""
-        return [*self.controls.values(), *(each.feed for each in self.entries.values())]
-
-    def values(self, given: Sequence[Any]) -> dict[str, Any]:
-        """What a handler got, by name."""
-        return dict(zip([*self.controls, *self.entries], given, strict=True))
-
-
-def place_generator_form(words: Words) -> GeneratorForm:
+def place_generator_form(words: Words) -> RecipeForm:
     """Lay the form out, but for the dataset's name, which stands beside the buttons."""
     plain, placing = SynthRecipe(), Placing(words, "synth", CHOICES)
     share: dict[str, Any] = {"minimum": 0, "maximum": 1, "step": 0.05, "buttons": []}
@@ -69,7 +51,7 @@ def place_generator_form(words: Words) -> GeneratorForm:
         placing.put("mix_with", gr.Dropdown, choices=[""], value="", allow_custom_value=True)
         placing.put("share", gr.Slider, value=SynthJob().share, **share)
         placing.put("format", gr.Radio, choices=[(each.upper(), each) for each in FORMATS], value=FORMATS[0])
-    return GeneratorForm(placing.controls, {TASKS: tasks, STYLES: styles})
+    return RecipeForm(placing.controls, {TASKS: tasks, STYLES: styles})
 
 
 def job_of(values: Mapping[str, Any]) -> SynthJob:

@@ -8,9 +8,9 @@ import gradio as gr
 from tsft.data.recipe_files import RECIPE_SUFFIX
 from tsft.ui.data.desk import DataDesk
 from tsft.ui.data.generator_desk import GeneratorDesk
-from tsft.ui.data.generator_form import CHOICES, GeneratorForm, place_generator_form
+from tsft.ui.data.generator_form import CHOICES, place_generator_form
 from tsft.ui.data.job_box import JobBox, place_job_box
-from tsft.ui.data.placing import Placing, step_title
+from tsft.ui.data.placing import Placing, RecipeForm, step_title
 from tsft.ui.data.recipe_box import RecipeBox, place_recipe_box
 from tsft.ui.words import Words
 
@@ -23,7 +23,7 @@ class GeneratorSection:
     made, measured: the jobs of `told` and `worth`.
     """
 
-    form: GeneratorForm
+    form: RecipeForm
     recipes: Any
     recipe_file: Any
     examples: Any
@@ -76,7 +76,7 @@ def place_generator_section(words: Words) -> GeneratorSection:
             made["worth"] = gr.HTML(elem_id="synth-worth", apply_default_css=False)
             made["recipe"] = place_recipe_box(words, "synth-recipe")
             made["shown"] = gr.HTML(elem_id="synth-shown", apply_default_css=False)
-    form = GeneratorForm({**form.controls, **named.controls}, form.entries)
+    form = RecipeForm({**form.controls, **named.controls}, form.entries)
     return GeneratorSection(form=form, showing=gr.State(()), made=gr.State(0), measured=gr.State(0), **made)
 
 

@@ -1,11 +1,13 @@
 """Controls of a recipe's form: each with label and help from the locales, kept by the name of its entry."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from tsft.i18n import translate
+from tsft.ui.data.entries import EntriesBox
 from tsft.ui.words import Words
 
 
@@ -38,6 +40,23 @@ class Placing:
             return [(translate(language, f"page.{section}.choice.{name}.{each}"), each) for each in self._choices[name]]
 
         return self.put(name, make, choices, choices=list(self._choices[name]), value=value)
+
+
+@dataclass(frozen=True)
+class RecipeForm:
+    """controls by entry of the recipe, with "chinese" (the share of rows in Chinese) and "name" (of the dataset)."""
+
+    controls: dict[str, Any]
+    entries: dict[str, EntriesBox]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What a handler is to get, in the order of `values`."""
+        return [*self.controls.values(), *(each.feed for each in self.entries.values())]
+
+    def values(self, given: Sequence[Any]) -> dict[str, Any]:
+        """What a handler got, by name."""
+        return dict(zip([*self.controls, *self.entries], given, strict=True))
 
 
 def element(section: str, name: str) -> str:

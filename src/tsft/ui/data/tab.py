@@ -43,7 +43,7 @@ def place_data_tab(words: Words, tab: Any, room: DataRoom, language: Any, who: C
                 placed[name] = PARTS[name][0](own[name])
                 relabel[name] = gr.Button(visible="hidden", elem_id=f"data-relabel-{name}")
             words.add(section[name], label=f"page.data.section.{name}")
-    desk = DataDesk(room, language, tab, sections, section, relabel, which, gr.State({}))
+    desk = DataDesk(room, language, sections, section, relabel, which, gr.State({}))
     tab.select(desk.offer, which, which, **PRIVATE)
     gr.on([tab.select, *(each.select for each in section.values())], None, None, None, js=LABEL, **PRIVATE)
     for name in SECTIONS:
