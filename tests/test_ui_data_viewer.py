@@ -227,6 +227,14 @@ def test_a_number_that_is_typed_leads_to_that_row_whatever_the_filter_says(room,
     assert viewer.jump(1, *given).keys() == {viewer.section.place}
 
 
+def test_a_bound_that_is_left_as_it_was_does_not_undo_what_was_clicked(room, viewer):
+    thirty(room)
+    place = viewer.step(NEXT)(NOTHING, {}, "rows", "en", "", False, *NO_FILTER)[viewer.section.place]
+    given = ({**place, "row": 7}, {}, "rows", "en", "", False)
+    assert viewer.left(*given, "", *NO_FILTER[1:]) == {viewer.section.place: gr.skip()}
+    assert viewer.left(*given, *NO_FILTER[:-1], 0)[viewer.section.place]["shown"][-1] == 0
+
+
 def test_a_dataset_that_is_gone_is_a_sentence(room, viewer):
     updates = viewer.opened(NOTHING, {}, "gone <b>", "en", "", False, *NO_FILTER)
     assert "gone &lt;b&gt;" in updates[viewer.section.row]

@@ -18,7 +18,8 @@ from tsft.store.workspace import open_workspace
 from tsft.ui.context import PageContext
 from tsft.ui.run_rows import RunQuery
 from tsft.ui.run_source import RunSource
-from tsft.ui.runs_tab import live_updates, refreshed
+from tsft.ui.runs_tab import NEWEST_FIRST, left, live_updates, place_runs_tab, refreshed
+from tsft.ui.words import Words
 
 # Where `refreshed` has what this session has seen: after notes, table, tags, the bar of three and the chosen run.
 SEEN = 7
@@ -103,3 +104,12 @@ def test_a_comparison_follows_its_runs(tab: Tab) -> None:
     tab.log(2)
     assert any("data-payload" in str(each) for name, each in tab.tick().items() if isinstance(name, int))
     assert tab.tick() == {}
+
+
+def test_leaving_a_search_that_was_not_changed_does_not_undo_what_was_clicked(tab: Tab) -> None:
+    with gr.Blocks():
+        placed = place_runs_tab(Words(), None)
+    given = ("en", tab.run.id, (), "first", "", "", {**NEWEST_FIRST, "first": 15})
+    assert {str(each) for each in left(tab.context, placed, "first", *given)} == {str(gr.skip())}
+    sought, order, *sent = left(tab.context, placed, "", *given)
+    assert (sought, order["first"]) == ("first", 0) and len(sent) == len(placed.outputs) and tab.run.id in sent[1]

@@ -130,6 +130,28 @@ def refreshed(
     return [*listed, seen, *parts, *action_updates(told, language)]
 
 
+def left(
+    context: PageContext,
+    tab: RunsTab,
+    sought: str,
+    language: str,
+    chosen: str,
+    marked: Sequence[str],
+    search: str,
+    status: str,
+    tag: str,
+    order: dict[str, Any],
+) -> list[Any]:
+    """Updates for what was sought, the order and `RunsTab.outputs` when the search is left.
+
+    Unchanged it would find nothing else, and an answer that comes late would undo the click that left it.
+    """
+    if search == sought:
+        return [gr.skip()] * (2 + len(tab.outputs))
+    order = {**order, "first": 0}
+    return [search, order, *refreshed(context, chosen, language, marked, search, status, tag, order)]
+
+
 def live_updates(
     context: PageContext,
     seen: dict[str, Any],
@@ -179,11 +201,16 @@ def wire_runs_tab(
     def first_page(order: dict[str, Any]) -> dict[str, Any]:
         return {**order, "first": 0}
 
+    def leave(sought: str, *given: Any) -> list[Any]:
+        return left(context, tab, sought, *given)
+
     inputs = [language, *tab.asked]
     view = {"fn": refresh, "inputs": inputs, "outputs": tab.outputs, **PRIVATE}
     gr.on([tab.tab.select, runs.refresh.click], **view)
-    asked = [runs.search.submit, runs.search.blur, runs.status.input, runs.tag.input]
+    asked = [runs.search.submit, runs.status.input, runs.tag.input]
     gr.on(asked, first_page, runs.order, runs.order, **PRIVATE).then(**view)
+    runs.search.submit(lambda search: search, runs.search, runs.sought, **PRIVATE)
+    runs.search.blur(leave, [runs.sought, *inputs], [runs.sought, runs.order, *tab.outputs], **PRIVATE)
     runs.table.edit(reorder, runs.order, runs.order, **PRIVATE).then(**view)
     others = [language, *tab.asked[1:]]
     gr.on([runs.table.select, tab.details.select], choose, others, tab.outputs, **PRIVATE)

@@ -54,7 +54,10 @@ element.addEventListener('change', (event) => {
 
 @dataclass(frozen=True)
 class RunsTable:
-    """The controls. order: how this session sorts and which page it sees; marked: the ids it has selected."""
+    """The controls. order: how this session sorts and which page it sees; marked: the ids it has selected.
+
+    sought: the words for which the table was last searched.
+    """
 
     search: Any
     status: Any
@@ -66,6 +69,7 @@ class RunsTable:
     clear: Any
     order: Any
     marked: Any
+    sought: Any
 
     @property
     def asked(self) -> list[Any]:
@@ -100,7 +104,7 @@ def place_runs_table(words: Words) -> RunsTable:
             gr.Button(size="md", interactive=False, elem_id="runs-clear", scale=0, min_width=160),
             value="page.runs.clear",
         )
-    state = {"order": gr.State({"sort": RunQuery.sort, "first": 0}), "marked": gr.State([])}
+    state = {"order": gr.State({"sort": RunQuery.sort, "first": 0}), "marked": gr.State([]), "sought": gr.State("")}
     return RunsTable(search, status, tag, refresh, table, chosen_count, compare, clear, **state)
 
 

@@ -1,6 +1,6 @@
 """The section of the Data tab for any row as a picture: which one, filtered by what, and through whose eyes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -134,8 +134,9 @@ def wire_viewer_section(section: ViewerSection, desk: DataDesk, who: Callable[[g
     jumps = [section.number.submit, section.number.blur]
     gr.on(jumps, viewer.jump, [section.number, *given], section.shown, **PRIVATE)
     chosen = [section.model.input, section.ids.input, *(filters[name].input for name in LISTS)]
-    chosen += [event for name in ENDS for event in (filters[name].submit, filters[name].blur)]
+    chosen += [filters[name].submit for name in ENDS]
     gr.on(chosen, viewer.step(STAY), given, section.shown, **PRIVATE)
+    gr.on([filters[name].blur for name in ENDS], viewer.left, given, section.shown, **PRIVATE)
     cleared = section.clear.click(
         lambda: [*[""] * len(LISTS), *[None] * len(ENDS)], None, [*filters.values()], **PRIVATE
     )
@@ -176,6 +177,12 @@ class Viewer:
         return self._show(
             {**place, "row": row, "filter": None}, name, language, (*asked[:2], *[None] * (len(asked) - 2)), STAY
         )
+
+    def left(self, place: dict[str, Any], goto: dict[str, Any], name: str | None, language: str, *asked: Any) -> Any:
+        """A bound was left: unchanged it changes nothing, or its answer could undo the click that left it."""
+        if _chosen(asked[2:]) == place.get("shown"):
+            return {self.section.place: gr.skip()}
+        return self.step(STAY)(place, goto, name, language, *asked)
 
     def opened(
         self, place: dict[str, Any], goto: dict[str, Any], name: str | None, language: str, *asked: Any
@@ -222,7 +229,7 @@ class Viewer:
             refused = monitor.said(say_all(language, error), is_bad=True)
             return {section.row: refused, section.where: "", section.place: {**place, "name": name}}
         updates = {
-            section.place: {**place, "name": name, "row": found.row},
+            section.place: {**place, "name": name, "row": found.row, "shown": _chosen(wanted)},
             section.number: found.row + 1,
             section.where: _quiet(where_text(found, language)),
             section.row: found.html,
@@ -293,6 +300,11 @@ def _label(of: str, choice: str, language: str) -> str:
     if of == "finding" and choice in KINDS:
         return say(language, KINDS[choice].title)
     return task_word(choice, language) if of == "task" else choice
+
+
+def _chosen(filters: Sequence[Any]) -> list[Any]:
+    """Each filter, None where it is open: an empty list and an empty number are the same."""
+    return [None if each in ("", None) else each for each in filters]
 
 
 def _quiet(sentence: str) -> str:
