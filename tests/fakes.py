@@ -1,5 +1,6 @@
 """Small stand-ins in plain sight. `FakeEngine` plays a scripted run instead of training one."""
 
+import dataclasses
 import itertools
 import threading
 import time
@@ -8,10 +9,11 @@ from typing import Any
 
 from tests.data_fakes import FakeEncoder
 from tsft.config.check import check
-from tsft.config.run_config import RunConfig
+from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.run.answers import ENDED, Answer, Answering, AnswerOptions, Question, Tell
 from tsft.run.board import Board
+from tsft.run.evaluation import Evaluation, EvaluationSettings, check_evaluation
 from tsft.run.events import (
     CheckpointSaved,
     CommandGiven,
@@ -88,6 +90,7 @@ class FakeEngine:
         self._asked: Asked | None = None
         self._answering = Answering(0, "", 0)
         self._exported: Exported | None = None
+        self.evaluated: Evaluation | None = None
         self.board: Board | None = None
         self.started: list[RunConfig] = []
         self.examined: Examined | None = None
@@ -272,12 +275,31 @@ class FakeEngine:
     def stop_export(self) -> None:
         """It is done already."""
 
+    def begin_evaluation(self, settings: EvaluationSettings, by: str = "") -> str:
+        """It is under way until a test puts another one into `evaluated`, or it is stopped."""
+        raise_if_any(check_evaluation(settings, settings.controls))
+        self.evaluated = Evaluation(f"evaluation-{next(self._numbers)}", settings, "answering", "m", 1, 4, 3.0)
+        return self.evaluated.id
+
+    def resume_evaluation(self, evaluation_id: str, by: str = "") -> None:
+        self.evaluated = Evaluation(evaluation_id, EvaluationSettings(), "answering", "m", 1, 4, 3.0)
+
+    def evaluation(self) -> Evaluation | None:
+        return self.evaluated
+
+    def stop_evaluation(self) -> None:
+        if self.evaluated is not None:
+            self.evaluated = dataclasses.replace(self.evaluated, phase="ended", is_done=True, is_stopped=True)
+
+    def base_of(self, config: RunConfig) -> RunConfig | None:
+        return RunConfig(model=ModelSettings()) if config.model.continue_from else None
+
     def reset(self, seconds: float = 0.0) -> None:
         """As it was when made, for the next test of a page that is served all along."""
         self._stop.set()
         self.join()
         self._seconds, self._thread, self._asked, self._exported = seconds, None, None, None
-        self.board, self.examined, self.limited = None, None, {}
+        self.board, self.examined, self.evaluated, self.limited = None, None, None, {}
         self.started.clear()
         self.is_held = False
         for kept in (self.resumed, self.resumed_from, self.parents, self.queued, self.waiting):

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem
 from tsft.run.answers import Answering, AnswerOptions, Question, Tell
+from tsft.run.evaluation import Evaluation, EvaluationSettings
 from tsft.run.export import Exported, ExportSettings
 from tsft.run.gauges import Gauges
 from tsft.run.readiness import Examined
@@ -236,4 +237,29 @@ class EnginePort(Protocol):
 
     def stop_export(self) -> None:
         """Ask the export to stop: it does between two files, and leaves nothing."""
+        ...
+
+    def begin_evaluation(self, settings: EvaluationSettings, by: str = "") -> str:
+        """Begin to evaluate on the background thread and return the id of its folder at once.
+
+        Raises UserError with every problem at its field, `evaluation.busy` during another one, and `engine.busy` while
+        a run is in progress. A run is not started meanwhile: it asks for the evaluation to be stopped first, or waits
+        in the queue.
+        """
+        ...
+
+    def resume_evaluation(self, evaluation_id: str, by: str = "") -> None:
+        """Go on with one that was stopped or cut off: what was answered is not asked again. Raises as the above."""
+        ...
+
+    def evaluation(self) -> Evaluation | None:
+        """The last evaluation of this process, under way or done."""
+        ...
+
+    def stop_evaluation(self) -> None:
+        """Ask it to stop: it does between two tokens, keeps what was answered, and scores that."""
+        ...
+
+    def base_of(self, config: RunConfig) -> RunConfig | None:
+        """The config of the model that the result in `model.continue_from` was made from; None where there is none."""
         ...

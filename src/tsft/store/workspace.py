@@ -56,6 +56,11 @@ class Workspace:
         return self.root / "exports"
 
     @property
+    def evaluations(self) -> Path:
+        """Made with the first evaluation."""
+        return self.root / "evaluations"
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 
