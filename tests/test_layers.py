@@ -28,6 +28,8 @@ LAYERS = (
         "synth_commands",
         "build_commands",
         "export_commands",
+        "evaluation_commands",
+        "evaluation_flags",
     ),
     ("app",),
     ("ui", "engine", "api", "notify"),

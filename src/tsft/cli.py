@@ -252,6 +252,12 @@ def _export(options: argparse.Namespace, language: str) -> int:
     return export(options, language)
 
 
+def _evaluate(options: argparse.Namespace, language: str) -> int:
+    from tsft.evaluation_commands import evaluate, predict
+
+    return (evaluate if options.command == "evaluate" else predict)(options, language)
+
+
 def _presets(options: argparse.Namespace, language: str) -> int:
     from tsft.preset_commands import run
 
@@ -365,5 +371,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "models list": _models_list,
     "models get": _models_get,
     "export": _export,
+    "evaluate": _evaluate,
+    "predict": _evaluate,
     "settings": _settings,
 }

@@ -11,6 +11,7 @@ from tsft.config.codec import from_flat
 from tsft.config.run_config import RunConfig
 from tsft.config.schema import Setting, section_names, setting_by_key, settings
 from tsft.errors import Problem, UserError, message
+from tsft.evaluation_flags import add_evaluate, add_predict
 from tsft.i18n import LANGUAGES, translate
 from tsft.run.events import COMMANDS
 
@@ -111,6 +112,8 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
 
     _add_runs(commands, language, shared)
     _add_queue(commands, language, shared)
+    add_evaluate(_command(commands, "evaluate", "evaluate", language, shared), language)
+    add_predict(_command(commands, "predict", "predict", language, shared), language)
     _add_export(_command(commands, "export", "export", language, shared), language)
 
     presets = _group(commands, "presets", language)

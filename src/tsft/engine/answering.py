@@ -120,7 +120,7 @@ class _Slot:
         self.empty()
         fetching = Fetching(lambda done, total: obey(), should_stop)
         with watched_loading(lambda done, total: None, obey):
-            loaded = _loaded(key, self.workspace, fetching)
+            loaded = loaded_model(key, self.workspace, fetching)
         self._held = (key, loaded)
         return loaded
 
@@ -217,7 +217,7 @@ class _Round:
             self.tell(answer)
 
 
-def _loaded(config: RunConfig, workspace: Workspace, fetching: Fetching) -> Loaded:
+def loaded_model(config: RunConfig, workspace: Workspace, fetching: Fetching) -> Loaded:
     """The model on its device, all of it in the number format that suits that."""
     settings = config.model
     earlier = result_folder(settings.continue_from, workspace) if settings.continue_from else None

@@ -182,6 +182,7 @@ class Engine(SideWork):
         self.free_model()
         self.end_examination()
         self._exports.give_up()
+        self._evaluations.give_up()
         if self._is_working():
             self.stop()
             self.wait(timeout_seconds)
@@ -201,9 +202,10 @@ class Engine(SideWork):
     def _refuse_if_busy(self) -> None:
         if self._is_closing:
             raise UserError(message("engine.closing"))
-        if self._is_poisoned:
+        if self._is_poisoned or self._evaluations.is_poisoned:
             raise UserError(message("engine.poisoned"))
         self._exports.refuse_if_heavy()
+        self._evaluations.refuse_if_busy()
         running = self._record.active()
         if running is not None:
             raise busy(running)
@@ -217,8 +219,9 @@ class Engine(SideWork):
         raise_if_any([*problems, *examiner.model_problems(config, problems)])
 
     def _is_idle(self) -> bool:
-        is_free = not self._is_working() and not self._exports.is_heavy
-        return is_free and not self._is_closing and not self._is_poisoned
+        is_free = not self._is_working() and not self._exports.is_heavy and not self._evaluations.is_busy
+        is_sound = not self._is_poisoned and not self._evaluations.is_poisoned
+        return is_free and is_sound and not self._is_closing
 
     def _is_working(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

@@ -1,4 +1,4 @@
-"""What an engine does with a model beside training it: answers, looks at a config, reads rows, exports.
+"""What an engine does with a model beside training it: answers, looks at a config, reads rows, exports, evaluates.
 
 Each is refused while a run is in progress, unless it says otherwise; a run that starts ends them.
 """
@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tsft.config.run_config import ModelSettings, RunConfig
+from tsft.engine.evaluation_desk import EvaluationDesk
 from tsft.engine.export_desk import ExportDesk
 from tsft.engine.heavy import heavy
 from tsft.errors import Problem, raise_if_any
 from tsft.run.answers import Answering, AnswerOptions, Question, Tell
+from tsft.run.evaluation import Evaluation, EvaluationSettings
 from tsft.run.export import Exported, ExportSettings
 from tsft.run.ports import Asked
 from tsft.run.readiness import Examined
@@ -33,6 +35,7 @@ class SideWork(ABC):
         self._desk: Any = None
         self._examiner: Any = None
         self._exports = ExportDesk(workspace, record, self._make_room, wake)
+        self._evaluations = EvaluationDesk(workspace, record, self._make_room, wake)
 
     @abstractmethod
     def check(self, config: RunConfig) -> list[Problem]: ...
@@ -109,6 +112,21 @@ class SideWork(ABC):
 
     def stop_export(self) -> None:
         self._exports.stop()
+
+    def begin_evaluation(self, settings: EvaluationSettings, by: str = "") -> str:
+        return self._evaluations.begin(settings, by)
+
+    def resume_evaluation(self, evaluation_id: str, by: str = "") -> None:
+        self._evaluations.resume(evaluation_id, by)
+
+    def evaluation(self) -> Evaluation | None:
+        return self._evaluations.evaluation
+
+    def stop_evaluation(self) -> None:
+        self._evaluations.stop()
+
+    def base_of(self, config: RunConfig) -> RunConfig | None:
+        return heavy("evaluation_models").base_of(config, self._workspace)  # type: ignore[no-any-return]
 
     def _make_room(self) -> None:
         """For a model that is about to be loaded for something else than a run."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tsft.evaluate.free_text import FREE_TEXT
 from tsft.evaluate.shown import Shown
 
 # Faint against the 5 % within which a value counts as read rightly.
@@ -33,7 +34,8 @@ _REVERSIBLE = (
 
 def perturbed(name: str, row: Shown, seed: int = 0) -> Shown | None:
     """The row under the perturbation of this name, or None where it says nothing about it."""
-    if not row.series:
+    # What a text that anybody wrote says of the series does not change with it.
+    if not row.series or row.label["task"] == FREE_TEXT:
         return None
     # Drawn alike for a row of given series, whatever stands around it.
     first = np.ascontiguousarray(row.series[0], dtype=np.float64)

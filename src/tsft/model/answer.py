@@ -11,7 +11,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList, TextIteratorStr
 
 from tsft.model.batches import collate
 from tsft.model.chat import Turn
-from tsft.model.processor import SeriesProcessor
+from tsft.model.processor import EncodedRow, SeriesProcessor
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ def answer(
     return answer_many(model, processor, [(turns, series)], sampling=chosen, should_stop=should_stop)[0]
 
 
-@torch.inference_mode()
 def answer_many(
     model: Any,
     processor: SeriesProcessor,
@@ -51,7 +50,21 @@ def answer_many(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[str]:
     """The answers to several conversations as one batch, padded on the left."""
-    batch = _batch(model, processor, conversations)
+    rows = [processor.prompt(turns, series) for turns, series in conversations]
+    return answer_encoded(model, processor, rows, sampling=sampling, should_stop=should_stop)
+
+
+@torch.inference_mode()
+def answer_encoded(
+    model: Any,
+    processor: SeriesProcessor,
+    rows: Sequence[EncodedRow],
+    *,
+    sampling: Sampling,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[str]:
+    """The same from prompts that are encoded already (`SeriesProcessor.prompt`)."""
+    batch = _batch(model, processor, rows)
     written = _generate(model, batch, processor.pad_id, sampling, should_stop)
     start = batch["input_ids"].shape[1]
     return processor.tokenizer.batch_decode(written[:, start:], skip_special_tokens=True)
@@ -67,7 +80,7 @@ def answer_streaming(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[str]:
     """The answer in pieces as they are written. Closing the iterator stops the model within one token."""
-    batch = _batch(model, processor, [(turns, series)])
+    batch = _batch(model, processor, [processor.prompt(turns, series)])
     streamer = TextIteratorStreamer(processor.tokenizer, skip_prompt=True, skip_special_tokens=True)
     is_abandoned = threading.Event()
 
@@ -99,10 +112,7 @@ class _StopWhen(StoppingCriteria):
         return torch.full((input_ids.shape[0],), self.should_stop(), dtype=torch.bool, device=input_ids.device)
 
 
-def _batch(
-    model: Any, processor: SeriesProcessor, conversations: Sequence[tuple[Sequence[Turn], Sequence[Any]]]
-) -> dict[str, torch.Tensor]:
-    rows = [processor.prompt(turns, series) for turns, series in conversations]
+def _batch(model: Any, processor: SeriesProcessor, rows: Sequence[EncodedRow]) -> dict[str, torch.Tensor]:
     family = processor.family
     batch = collate(rows, processor.pad_id, family.patch_size, family.last_patch, side="left")
     return {name: tensor.to(model.device) for name, tensor in batch.items()}

@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 DatabaseFault = exc.SQLAlchemyError
 
 # Grows with each change of the table; a file of another version is made anew from the run folders.
-VERSION = 2
+VERSION = 3
 # How long a writer waits for another process's transaction; ours take milliseconds.
 BUSY_MILLISECONDS = 10_000
 _BROKEN = ("malformed", "not a database", "disk image", "no such table", "no such column", "encrypted")
@@ -53,6 +53,9 @@ runs_table = Table(
     Column("best_validation_loss", Float),
     Column("score", Float, index=True),
     Column("score_name", String, nullable=False, default=""),
+    # Of the newest evaluation that asked what the run left; the evaluations' folders are the truth.
+    Column("answer_score", Float, index=True),
+    Column("scores", Text, nullable=False, default="{}"),
     Column("result", String, nullable=False, default=""),
     Column("checkpoint", String, nullable=False, default=""),
     Column("size_bytes", Integer, nullable=False, default=0),

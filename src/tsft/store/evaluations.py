@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tsft.atomic import write_json
-from tsft.errors import UserError, message
+from tsft.errors import Message, UserError, message
 from tsft.run.evaluation import EvaluationSettings
 from tsft.store.owner import Owner, is_alive, this_process
 from tsft.store.runs import read_json
@@ -43,6 +43,11 @@ class EvaluationFolder:
         return self.path / "predictions.jsonl"
 
     @property
+    def losses(self) -> Path:
+        """A line a row that was measured: model, dataset, row, loss (mean a trained token) and tokens."""
+        return self.path / "losses.jsonl"
+
+    @property
     def report(self) -> Path:
         """`evaluate.report.Report` as JSON; of the mode "chatts" a `ChattsReport` by model."""
         return self.path / "report.json"
@@ -55,6 +60,9 @@ class EvaluationInfo:
     models: all that are evaluated, with the bases that were asked for, as the report names them. losses: mean loss a
     trained token by model and dataset, (model, dataset, loss). scores: headline score by model ("score", 0 to 1).
     left_out: rows that were too long or could not be read. by: who asked.
+    sources: by model, what was asked for: a result ("runs/ID/adapter"), a folder or a base model. headlines: by model
+    score, low, high, rows and the score of each task ("tasks"). complete: models that have answered everything.
+    left_out_by: rows that were too long for a model. contents: hash of each dataset. notes, problems: as told.
     """
 
     id: str
@@ -70,11 +78,19 @@ class EvaluationInfo:
     scores: Mapping[str, float] = field(default_factory=dict)
     left_out: int = 0
     by: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    headlines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    complete: tuple[str, ...] = ()
+    left_out_by: Mapping[str, int] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Message, ...] = ()
+    problems: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
 class AnsweredRow:
-    """A line of `predictions.jsonl`. control: "" for the row as it is. prediction: `evaluate.predictions.Prediction`.
+    """A line of `predictions.jsonl`. control: "" for the row as it is. prediction: `evaluate.predictions.Prediction`,
+    whose `row` is the row's number in the dataset from 0, as `data.row_access` counts.
 
     loss: of the row's own answer, None where it was not measured. The row itself is read from its dataset.
     """
@@ -92,7 +108,11 @@ def evaluation_folder(workspace: Workspace, evaluation_id: str) -> EvaluationFol
 
 
 def new_evaluation(
-    workspace: Workspace, settings: EvaluationSettings, models: Iterable[str], by: str = ""
+    workspace: Workspace,
+    settings: EvaluationSettings,
+    models: Iterable[str],
+    by: str = "",
+    sources: Mapping[str, str] | None = None,
 ) -> EvaluationFolder:
     """A folder for an evaluation that begins now, in this process."""
     named = list(models)
@@ -108,7 +128,7 @@ def new_evaluation(
         except OSError as error:
             why = error.strerror or str(error)
             raise UserError(message("file.not_written", path=str(folder.path), why=why)) from error
-    about = {"name": name, "created_at": time.time(), "by": by, "models": named}
+    about = {"name": name, "created_at": time.time(), "by": by, "models": named, "sources": dict(sources or {})}
     write_json(folder.about, {**about, "settings": dataclasses.asdict(settings), **_owned()})
     return folder
 
@@ -116,6 +136,8 @@ def new_evaluation(
 def note(folder: EvaluationFolder, **changes: Any) -> None:
     """Write how it stands: any field of `EvaluationInfo` but settings and folder; "running" says by this process."""
     owned = _owned() if changes.get("status") == RUNNING else {}
+    told = [name for name in ("notes", "problems") if name in changes]
+    changes |= {name: [each.to_json() for each in changes[name]] for name in told}
     write_json(folder.about, {**read_json(folder.about), **owned, **changes})
 
 
@@ -135,8 +157,10 @@ def read_evaluation(folder: EvaluationFolder) -> EvaluationInfo:
         raise UserError(message("evaluation.unknown", id=folder.id))
     known = {each.name for each in dataclasses.fields(EvaluationInfo)} - {"id", "folder", "settings", "status"}
     values = {name: value for name, value in told.items() if name in known}
-    for name in ("models", "losses"):
+    for name in ("models", "losses", "complete"):
         values[name] = tuple(tuple(each) if isinstance(each, list) else each for each in told.get(name) or ())
+    for name in ("notes", "problems"):
+        values[name] = tuple(Message.from_json(each) for each in told.get(name) or ())
     settings = _settings(told.get("settings") or {})
     return EvaluationInfo(id=folder.id, folder=folder, settings=settings, status=_status(told), **values)
 

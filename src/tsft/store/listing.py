@@ -18,6 +18,7 @@ SORTS: dict[str, Any] = {
     "data": func.lower(_COLUMNS.datasets),
     "method": _COLUMNS.method,
     "score": _COLUMNS.score,
+    "answer_score": _COLUMNS.answer_score,
     "loss": _COLUMNS.loss,
     "step": _COLUMNS.step,
     "time": func.nullif(func.max(_COLUMNS.ended_at - _COLUMNS.started_at, 0), 0),

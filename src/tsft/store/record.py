@@ -16,9 +16,8 @@ from tsft.atomic import write_json
 from tsft.config.codec import to_json
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, UserError, message
-from tsft.run.board import mend_cut_line, replay
-from tsft.run.events import Finished, to_line
-from tsft.run.state import ACTIVE, RunState
+from tsft.run.state import ACTIVE
+from tsft.store.cut_off import newest_checkpoint, say_interrupted, told_state
 from tsft.store.database import Database, runs_table
 from tsft.store.listing import children_query, count_query, runs_query, tidy_tags
 from tsft.store.owner import is_alive, this_process
@@ -43,8 +42,8 @@ from tsft.store.runs import (
     read_about,
     remove_folder,
     run_folder,
-    usable_checkpoints,
 )
+from tsft.store.scores import scores_by_run, take_scores
 from tsft.store.waiting import WaitingRuns
 from tsft.store.workspace import Workspace, readable_part
 
@@ -281,6 +280,11 @@ class Record:
 
         self._database.write(refill)
 
+    def gather_scores(self) -> None:
+        """Take in what the evaluations say of the runs, after one was made or deleted."""
+        found = scores_by_run(self.workspace)
+        self._database.write(lambda connection: take_scores(connection, found))
+
     def close(self) -> None:
         """Let go of the file; the next call opens it again."""
         self._database.close()
@@ -288,12 +292,12 @@ class Record:
     def _interrupt(self, row: Mapping[str, Any]) -> bool:
         """Returns False when another process was quicker."""
         folder = run_folder(self.workspace, row["id"])
-        state = _told(folder)
+        state = told_state(folder)
         about = row_of_about(read_about(folder), state)
         change = {**row_of_state(state), **about, **_NO_OWNER}
         if state.is_active or state.status == "queued" and about["place"] is None:
             ended_at = max(state.updated_at, row["heartbeat_at"])
-            change |= {"status": "interrupted", "ended_at": ended_at, "checkpoint": _newest_checkpoint(folder)}
+            change |= {"status": "interrupted", "ended_at": ended_at, "checkpoint": newest_checkpoint(folder)}
             change["size_bytes"] = folder_bytes(folder.path)
         same_owner = runs_table.c.owner_pid.is_(row["owner_pid"])
         where = (runs_table.c.id == row["id"]) & (runs_table.c.status == row["status"]) & same_owner
@@ -303,7 +307,7 @@ class Record:
         if change["status"] != "interrupted":
             return False  # its events say how it ended; only the table had missed it
         try:
-            _say_interrupted(folder, state.step, change["ended_at"], change["checkpoint"])
+            say_interrupted(folder, state.step, change["ended_at"], change["checkpoint"])
         except OSError as error:
             # Every Start sweeps first: an old run whose file cannot be written must not be in the way of a new one.
             logger.warning("could not write the end of %s into its events: %s", folder.id, error)
@@ -333,6 +337,8 @@ class Record:
             connection.execute(_delete(run_id))
         for run_id in folders.keys() - known:
             connection.execute(runs_table.insert().values(row_of_folder(folders[run_id])))
+        if folders.keys() - known:
+            take_scores(connection, scores_by_run(self.workspace))
 
     def _write_behind(self) -> None:
         with self._behind_lock:
@@ -369,28 +375,3 @@ def _fetch(connection: Connection, query: Any) -> list[dict[str, Any]]:
 
 def _delete(run_id: str) -> Any:
     return runs_table.delete().where(runs_table.c.id == run_id)
-
-
-def _newest_checkpoint(folder: RunFolder) -> str:
-    usable = usable_checkpoints(folder)
-    return usable[0].path.relative_to(folder.path).as_posix() if usable else ""
-
-
-def _told(folder: RunFolder) -> RunState:
-    """What the events add up to; a run that said nothing where they cannot be read."""
-    try:
-        return replay(folder.events)
-    except OSError as error:
-        logger.warning("could not read the events of %s: %s", folder.id, error)
-        return RunState()
-
-
-def _say_interrupted(folder: RunFolder, step: int, at: float, checkpoint: str) -> None:
-    """Write the end that the process could not write itself, so that the folder alone tells the truth."""
-    if checkpoint:
-        told = message("run.interrupted_resumable", step=step, checkpoint=checkpoint.rpartition("-")[2])
-    else:
-        told = message("run.interrupted", step=step)
-    mend_cut_line(folder.events)
-    with folder.events.open("a", encoding="utf-8") as file:
-        file.write(to_line(Finished(at, "interrupted", step, "", told)) + "\n")

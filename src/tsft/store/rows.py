@@ -114,7 +114,7 @@ def owner_of_row(row: Mapping[str, Any]) -> Owner | None:
 
 def info_of_row(row: Mapping[str, Any], folder: RunFolder) -> RunInfo:
     decoded: dict[str, Any] = {name: tuple(json.loads(row[name])) for name in ("datasets", "tags")}
-    decoded |= {name: json.loads(row[name]) for name in ("config", "versions")}
+    decoded |= {name: json.loads(row[name]) for name in ("config", "versions", "scores")}
     decoded |= {"data": tuple(DataUsed(**used) for used in json.loads(row["data"])), "folder": folder}
     names = {each.name for each in dataclasses.fields(RunInfo)} - decoded.keys()
     return RunInfo(**{name: row[name] for name in names}, **decoded)

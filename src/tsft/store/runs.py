@@ -91,6 +91,8 @@ class RunInfo:
 
     result, checkpoint: folders relative to the run's, "" when there is none; checkpoint is the newest one saved.
     score: how good it became, score_name what that is; for now the best validation loss ("validation_loss").
+    answer_score: headline score (0 to 1) of the newest evaluation of what it left, None while there is none; scores
+    says more: evaluation (its id), result, score, low, high, rows, tasks (score by task), datasets, at.
     parent: the run this one comes from, "" when from none; origin says how, one of ORIGINS; parent_step is the
     checkpoint it went on from. sweep: the same for all runs of one sweep. versions: of the packages it last ran with.
     data: what it last read. place: where it stands in the queue, the smallest first; None when it does not wait.
@@ -118,6 +120,8 @@ class RunInfo:
     config: Mapping[str, Any] = field(default_factory=dict)
     score: float | None = None
     score_name: str = ""
+    answer_score: float | None = None
+    scores: Mapping[str, Any] = field(default_factory=dict)
     notes: str = ""
     tags: tuple[str, ...] = ()
     parent: str = ""
