@@ -155,9 +155,9 @@ class Work:
         try:
             answerer = self._opening(model, self._settings, self._workspace, self._loading, self._should_stop)
             rows, lengths = self._fitting(model, answerer, controls)
-            size = Batches(self._settings.batch_size, self._smaller)
             if self._settings.measures_loss:
-                self._measure(model, answerer, rows, lengths, size)
+                self._measure(model, answerer, rows, lengths)
+            size = Batches(self._settings.batch_size, self._smaller)
             if self._settings.writes_answers:
                 self._ask(model, "", answerer, [(each, each.shown) for each in rows], lengths, size)
                 length = {each.key: one for each, one in zip(rows, lengths, strict=True)}
@@ -200,11 +200,11 @@ class Work:
         answerer: Answerer,
         rows: Sequence[EvaluatedRow],
         lengths: Sequence[int],
-        size: Batches,
     ) -> None:
         """The loss of every row that has an answer, as a run measures it on its validation rows."""
         self._say(phase=LOSS, subject=model.name)
         known = self._measured.setdefault(model.name, {})
+        size = Batches(self._settings.batch_size, self._smaller)
         self._pace.expect(_MEASURING, -sum(not each.reference for each in rows))
         with self._folder.losses.open("a", encoding="utf-8") as file:
             for batch in self._batches(lengths):

@@ -167,7 +167,21 @@ def _scores(run: RunInfo | None, folder: Path, language: str) -> Iterator[str]:
     yield from (f"- {translate(language, f'card.fact.{name}')}: {value}" for name, value in facts.items())
     if run.score is not None and run.score_name != "validation_loss":
         yield f"- {run.score_name}: {run.score:.4g}"
+    if run.answer_score is not None:
+        yield f"- {translate(language, 'card.fact.answers')}: {_answers(run.scores, language)}"
+        for task, value in sorted(run.scores.get("tasks", {}).items()):
+            yield f"  - {_cell(task)}: {100 * value:.1f} %"
     yield ""
+
+
+def _answers(scores: Mapping[str, Any], language: str) -> str:
+    """The newest evaluation's headline score with its interval, where it has one."""
+    told = {"score": f"{100 * scores['score']:.1f}", "rows": f"{scores['rows']:,}"}
+    told["datasets"] = ", ".join(_cell(name) for name in scores["datasets"])
+    if scores.get("low") is None or scores.get("high") is None:
+        return translate(language, "card.answers.plain", **told)
+    bounds = {name: f"{100 * scores[name]:.1f}" for name in ("low", "high")}
+    return translate(language, "card.answers.interval", **told, **bounds)
 
 
 def _tested(test: SelfTest, language: str) -> Iterator[str]:
