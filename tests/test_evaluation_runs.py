@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.engine_runs import Bench, make_bench, small, until_done
@@ -14,7 +15,10 @@ from tests.test_engine_answering import models_alive
 from tsft.cli import main
 from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.endings import BAD_SETTINGS, FINISHED
+from tsft.engine.evaluation import evaluation_plan
+from tsft.engine.evaluation_asking import open_model
 from tsft.errors import UserError
+from tsft.evaluate.shown import Shown
 from tsft.run.events import Evaluated
 from tsft.run.state import RunState
 from tsft.store.database import VERSION
@@ -145,11 +149,9 @@ def test_the_base_of_a_result_is_told_from_its_run_or_from_its_adapter(trained: 
     base = bench.engine.base_of(asked)
     assert base is not None and (base.model.name, base.model.continue_from) == ("builtin", "")
     assert base.model.precision == "fp32"
-    apart = bench.workspace.root / "adapter-apart"
-    apart.symlink_to(bench.workspace.root / result_of(state))
     copied = bench.workspace.root / "copied"
     copied.mkdir()
-    (copied / "tsft.json").write_text((apart / "tsft.json").read_text())
+    (copied / "tsft.json").write_text((bench.workspace.root / result_of(state) / "tsft.json").read_text())
     told = bench.engine.base_of(RunConfig(model=ModelSettings(continue_from="copied")))
     assert told is not None and told.model.name == "builtin" and told.encoder == base.encoder
     assert bench.engine.base_of(base) is None
@@ -204,3 +206,15 @@ def test_predictions_are_written_to_a_file_that_is_never_overwritten(
     before = target.read_bytes()
     assert main(words) == BAD_SETTINGS and target.read_bytes() == before
     assert main([*words[:4], "--to", str(tmp_path / "x.txt"), *words[6:]]) == BAD_SETTINGS
+
+
+def test_a_swapped_series_stands_behind_the_text_of_the_right_one(trained: tuple[Bench, RunState]) -> None:
+    bench, _ = trained
+    plan = evaluation_plan(quick("builtin"), bench.workspace)
+    answerer = open_model(plan.models[0], plan.settings, bench.workspace, lambda done, total: None, lambda: False)
+    one, other = np.arange(20.0), np.sin(np.arange(20.0))
+    turns = ({"role": "user", "content": "What is <ts><ts/>?"},)
+    own, instead = (answerer._prompt(Shown(turns, (each,), {})) for each in (one, other))
+    swapped = answerer._prompt(Shown(turns, (other,), {}, prefix_series=(one,)))
+    assert swapped.input_ids == own.input_ids != instead.input_ids
+    assert np.array_equal(swapped.values[0], instead.values[0])

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -272,6 +273,22 @@ def test_the_card_holds_data_recipe_scores_and_licence_and_no_folder_of_this_mac
             assert recipe["optim"] == to_json(config)["optim"] and recipe["data"]["folder"] == "d"
             assert "/srv/secret" not in card and str(tmp_path) not in card
             assert "2.0e-06" in card and ("0.125" in card)
+
+
+def test_the_card_tells_the_score_of_the_newest_evaluation(tmp_path):
+    scores = {"score": 0.815, "low": 0.78, "high": 0.84, "rows": 1200, "datasets": ["held"], "tasks": {"trend": 0.9}}
+    run = run_info(tmp_path, RunConfig(), name="pump", answer_score=0.815, scores=scores)
+    (tmp_path / "out").mkdir()
+    exported = Exported(1, ExportSettings("r", form="merged", language="en"))
+    for told, sentence in ((run, "81.5 % (95 %: 78.0 to 84.0) on 1,200 rows of held"), (plain(run), "81.5 % on 1,200")):
+        write_card(tmp_path / "out", exported, told, base_of(tmp_path, None), TEST, ())
+        card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+        assert sentence in card and "- trend: 90.0 %" in card
+
+
+def plain(run: RunInfo) -> RunInfo:
+    """The same where nothing says how sure the score is."""
+    return replace(run, scores={**run.scores, "low": None, "high": None})
 
 
 def test_a_licence_is_read_from_the_card_of_the_base_and_goes_along(tmp_path):

@@ -189,7 +189,7 @@ def test_events_that_can_only_be_read_still_give_the_step(record: Record, monkey
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("tsft.store.record.mend_cut_line", refuse)
+    monkeypatch.setattr("tsft.store.cut_off.mend_cut_line", refuse)
     (swept,) = record.sweep()
     assert (swept.status, swept.step) == ("interrupted", 7)
 

@@ -126,7 +126,7 @@ class SideWork(ABC):
         self._evaluations.stop()
 
     def base_of(self, config: RunConfig) -> RunConfig | None:
-        return heavy("evaluation_models").base_of(config, self._workspace)  # type: ignore[no-any-return]
+        return heavy("evaluation_models").base_of(config, self._workspace)
 
     def _make_room(self) -> None:
         """For a model that is about to be loaded for something else than a run."""
