@@ -119,6 +119,8 @@ def describe(state: RunState, language: str) -> str:
         parts.append(translate(language, "cli.loss", value=number(state.loss.last)))
     if state.validation_loss.last is not None:
         parts.append(translate(language, "cli.validation_loss", value=number(state.validation_loss.last)))
+    if state.answer_score.last is not None:
+        parts.append(translate(language, "cli.answer_score", percent=f"{100 * state.answer_score.last:.1f}"))
     speed = steps_per_second(state)
     if speed is not None and state.phase == "training":
         parts.append(translate(language, "cli.speed", value=f"{speed:.2f}"))

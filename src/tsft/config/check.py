@@ -8,6 +8,7 @@ from typing import Any
 
 from tsft.config.data_rules import check_both_sides
 from tsft.config.fields import ABOVE_ZERO
+from tsft.config.metrics import ANSWER_SCORE
 from tsft.config.probe_rules import check_probes
 from tsft.config.run_config import RunConfig
 from tsft.config.scheduler_options import check_scheduler_options
@@ -93,6 +94,18 @@ def _check_schedule(config: RunConfig) -> Iterator[Problem]:
     if config.stopping.early == "on" and config.data.validation == "none":
         yield Problem("stopping.early", message("check.stopping_needs_validation"))
     yield from check_scheduler_options(config)
+    yield from _check_answers(config)
+
+
+def _check_answers(config: RunConfig) -> Iterator[Problem]:
+    """Validation rows that are answered need rows, and questions; a score needs answers."""
+    count = config.stopping.answered_rows
+    if config.stopping.metric == ANSWER_SCORE and not count:
+        yield Problem("stopping.answered_rows", message("check.score_needs_answers"))
+    if count and config.data.validation == "none":
+        yield Problem("stopping.answered_rows", message("check.answers_need_validation"))
+    if count and config.data.task == "pretraining":
+        yield Problem("stopping.answered_rows", message("check.answers_need_questions"))
 
 
 def _plain(number: float) -> str:

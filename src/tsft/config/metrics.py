@@ -11,4 +11,5 @@ class Metric:
     is_lower_better: bool = True
 
 
-METRICS = {each.name: each for each in (Metric("validation_loss"),)}
+VALIDATION_LOSS, ANSWER_SCORE = "validation_loss", "answer_score"
+METRICS = {each.name: each for each in (Metric(VALIDATION_LOSS), Metric(ANSWER_SCORE, is_lower_better=False))}

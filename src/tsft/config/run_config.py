@@ -195,6 +195,8 @@ class StoppingSettings:
     patience: int = setting(5, low=1, high=10_000, unit="evaluations", when=STOPS)
     threshold: float = setting(0.0, low=0.0, high=1000.0, advanced=True, when=STOPS)
     metric: str = setting("validation_loss", choices=tuple(METRICS), advanced=True)
+    answered_rows: int = setting(0, low=0, high=10_000, unit="rows", advanced=True)
+    answer_tokens: int = setting(128, low=1, high=8192, unit="tokens", advanced=True)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,12 @@ class RowAccess:
                 raw = _from_spool(opened.read(end - begin), number, end)
         return LocatedRow(index, path.name, raw, self._mapping(file))
 
+    def at(self, file: int, number: int) -> LocatedRow | None:
+        """The row with this number in its file, as reports name it; None where there is none."""
+        lines = self._indexed()
+        found = np.flatnonzero((lines[:, 0] == file) & (lines[:, 3] == number))
+        return self.row(int(found[0])) if len(found) else None
+
     def rows(self, indices: np.ndarray) -> Iterator[LocatedRow]:
         return (self.row(int(index)) for index in indices)
 

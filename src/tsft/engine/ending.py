@@ -4,6 +4,7 @@ import time
 from contextlib import nullcontext
 from typing import Any
 
+from tsft.config.metrics import ANSWER_SCORE
 from tsft.engine.job import Job
 from tsft.engine.optimizers import evaluation_weights
 from tsft.engine.results import origin_of, write_result
@@ -27,16 +28,23 @@ def finish(job: Job, trainer: SeriesTrainer, loaded: Loaded) -> None:
 
 
 def _sentence(job: Job, trainer: SeriesTrainer, result: str, best_step: int | None) -> Message:
-    judged, curve = trainer.judged, job.board.state.validation_loss
+    judged, metric = trainer.judged, job.config.stopping.metric
+    curve, is_score = getattr(job.board.state, metric), metric == ANSWER_SCORE
+    by = "_score" if is_score else ""
     values: dict[str, Any] = {"step": trainer.step, "steps": trainer.state.max_steps, "result": result}
     if judged.best is not None:
-        values |= {"best": f"{judged.best:.3f}", "best_step": judged.best_step}
+        values |= {"best": _told(judged.best, is_score), "best_step": judged.best_step}
     if not trainer.is_complete:
-        return message("run.stopped" if best_step is None else "run.stopped_best", **values)
+        return message("run.stopped" if best_step is None else f"run.stopped_best{by}", **values)
     if trainer.step < trainer.state.max_steps:
         values |= {"failures": judged.failures}
-        return message("run.ended_early" if best_step is None else "run.ended_early_best", **values)
+        return message(f"run.ended_early{by}" if best_step is None else f"run.ended_early_best{by}", **values)
     if judged.best is None or not curve.shown:
         return message("run.finished", **values)
-    values |= {"before": f"{curve.shown[0][1]:.3f}"}
-    return message("run.finished_validated" if best_step is None else "run.finished_best", **values)
+    values |= {"before": _told(curve.shown[0][1], is_score)}
+    return message(f"run.finished_validated{by}" if best_step is None else f"run.finished_best{by}", **values)
+
+
+def _told(value: float, is_score: bool) -> str:
+    """A loss with three digits, a score in percent."""
+    return f"{100 * value:.1f}" if is_score else f"{value:.3f}"

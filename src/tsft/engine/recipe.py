@@ -13,6 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from tsft.config.run_config import ADAPTERS
 from tsft.data.preparation import PreparedData
+from tsft.engine.answer_scores import ScoredAnswers, choose_answers
 from tsft.engine.arguments import training_arguments
 from tsft.engine.bad_batch import batch_at_fault
 from tsft.engine.checkpoints import CheckpointKeeper
@@ -50,7 +51,8 @@ def train(job: Job) -> None:
     data = _read_data(job, loaded)
     model = _tuned(job, loaded)
     with tracked(job):
-        trainer = _make_trainer(job, model, loaded, data, precision, choose_probes(job, loaded.processor, data))
+        probes, scored = choose_probes(job, loaded.processor, data), choose_answers(job, loaded.processor, data)
+        trainer = _make_trainer(job, model, loaded, data, precision, probes, scored)
         job.board.say(_plan(job, trainer, data, precision, threads))
         _train(job, trainer, data)
     finish(job, trainer, loaded)
@@ -141,6 +143,7 @@ def _make_trainer(
     data: PreparedData,
     precision: Precision,
     probing: Probing | None = None,
+    scored: ScoredAnswers | None = None,
 ) -> SeriesTrainer:
     config, origin = job.config, origin_of(job.config, job.workspace, loaded)
     packs = packed(job, data.train)
@@ -170,6 +173,7 @@ def _make_trainer(
         is_handed_on=job.is_handed_on,
         save_adapter=lambda adapter, folder: write_adapter(adapter, loaded, origin, folder),
         probing=probing,
+        scored=scored,
     )
 
 
@@ -191,6 +195,7 @@ def _plan(job: Job, trainer: SeriesTrainer, data: PreparedData, precision: Preci
         device=device_name(),
         precision=precision.name,
         threads=threads,
+        metric=job.config.stopping.metric,
     )
 
 

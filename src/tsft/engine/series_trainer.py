@@ -17,8 +17,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer
 
+from tsft.config.metrics import VALIDATION_LOSS
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
+from tsft.engine.answer_scores import ScoredAnswers
 from tsft.engine.checkpoints import TRAINED_WEIGHTS, CheckpointKeeper, load_trained, read_place, trained_weights
 from tsft.engine.control import Control
 from tsft.engine.job import planned_steps
@@ -68,6 +70,7 @@ class SeriesTrainer(Trainer):
         save_adapter: Callable[[PeftModel, Path], None],
         is_handed_on: bool = False,
         probing: Probing | None = None,
+        scored: ScoredAnswers | None = None,
     ) -> None:
         self.groups = groups
         self._config = config
@@ -80,10 +83,12 @@ class SeriesTrainer(Trainer):
         self._save_adapter = save_adapter
         self._is_handed_on = is_handed_on
         self._probing = probing
+        self._scored = scored
         self._resumed_from: Path | None = None
         self._place: Place | None = None
         self._is_evaluating = False
         self._evaluated_at_step = -1
+        self._loss = float("nan")
         self._value = float("nan")
         self._lengths = rows.lengths
         super().__init__(
@@ -176,9 +181,9 @@ class SeriesTrainer(Trainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Mean loss over all trained tokens of the validation rows, whatever the batch size; says `Evaluated`.
+        """Mean loss over all trained tokens of the validation rows, and where wished the score of some answers.
 
-        Does what people wish before each batch, and waits there while the run is paused.
+        Says `Evaluated`. Does what people wish before each batch, and waits there while the run is paused.
         """
         started, waited = time.time(), self._wishes.paused_seconds
         self._remember_place()
@@ -190,15 +195,19 @@ class SeriesTrainer(Trainer):
         try:
             with unnoticed(), evaluation_weights(self.optimizer):  # the loader draws random numbers
                 loss = self._mean_loss(loader)
+                score = self._answer_score()
         finally:
             self._is_evaluating = False
             self.model.train(was_training)
-        self._evaluated_at_step, self._value = self.state.global_step, loss
+        self._evaluated_at_step, self._loss = self.state.global_step, loss
+        self._value = loss if self._rule.metric.name == VALIDATION_LOSS or score is None else score
         seconds = time.time() - started - (self._wishes.paused_seconds - waited)
-        self._board.say(Evaluated(time.time(), self.state.global_step, loss, seconds))
+        self._board.say(Evaluated(time.time(), self.state.global_step, loss, seconds, score))
         if self._wishes.is_wished("evaluate"):
             self._wishes.done("evaluate")
         metrics = {f"{metric_key_prefix}_loss": loss}
+        if score is not None:
+            metrics[f"{metric_key_prefix}_answer_score"] = score
         self.log(dict(metrics))
         self._ask_probes()
         self._reporter.back_to_training(self.state)
@@ -210,6 +219,13 @@ class SeriesTrainer(Trainer):
             return
         with unnoticed(), evaluation_weights(self.optimizer), self.compute_loss_context_manager():
             self._probing.ask(self.model, self.state.global_step)
+
+    def _answer_score(self) -> float | None:
+        """Of the answers to some validation rows, 0 to 1; None where none are answered."""
+        if self._scored is None:
+            return None
+        with self.compute_loss_context_manager():
+            return self._scored.score(self.model)
 
     def _mean_loss(self, loader: Any) -> float:
         total, count, said_at = 0.0, 0, 0.0
@@ -280,7 +296,7 @@ class SeriesTrainer(Trainer):
         if not self._judge(counts=False):
             return
         if self.is_saved():
-            self._keeper.judged_again(self.step, self._verdict(), self._value, self._judged.best_step)
+            self._keeper.judged_again(self.step, self._verdict(), self._loss, self._judged.best_step)
         else:
             self.save_aside()
 
@@ -371,7 +387,7 @@ class SeriesTrainer(Trainer):
             self._evaluate(None, None)  # the stop came before or in the middle of it
             if self.control.should_save:
                 self.control.should_save = False
-                self._keeper.judged_again(self.step, self._verdict(), self._value, self._judged.best_step)
+                self._keeper.judged_again(self.step, self._verdict(), self._loss, self._judged.best_step)
 
     def _judged_before(self, place: Mapping[str, Any]) -> Judged:
         """What the evaluations up to a checkpoint said. Of another run's, the patience does not count here."""

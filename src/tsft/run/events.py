@@ -114,6 +114,7 @@ class Planned:
     device: str
     precision: str
     threads: int
+    metric: str = "validation_loss"  # what evaluations are judged by
 
 
 @dataclass(frozen=True)
@@ -141,12 +142,16 @@ class StepLogged:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Loss over the validation rows after `step`: the mean over trained tokens."""
+    """Loss over the validation rows after `step`: the mean over trained tokens.
+
+    score: of the answers to some of them, 0 to 1, the mean over tasks; None where none are answered.
+    """
 
     at: float
     step: int
     loss: float | None
     seconds: float
+    score: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,12 @@ from typing import Any
 
 from tsft.run.events import Evaluated, Event, RunStarted, StepLogged
 
-COLUMNS = (*(each.name for each in dataclasses.fields(StepLogged)), "validation_loss", "validation_seconds")
+COLUMNS = (
+    *(each.name for each in dataclasses.fields(StepLogged)),
+    "validation_loss",
+    "validation_seconds",
+    "answer_score",
+)
 
 
 def metrics_csv(events: Iterable[Event]) -> str:
@@ -25,7 +30,7 @@ def metrics_csv(events: Iterable[Event]) -> str:
                 rows.setdefault(event.step, {}).update(dataclasses.asdict(event))
             case Evaluated():
                 row = rows.setdefault(event.step, {"at": event.at, "step": event.step})
-                row |= {"validation_loss": event.loss, "validation_seconds": event.seconds}
+                row |= {"validation_loss": event.loss, "validation_seconds": event.seconds, "answer_score": event.score}
     written = io.StringIO()
     table = csv.DictWriter(written, COLUMNS, lineterminator="\n")
     table.writeheader()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tsft.config.metrics import ANSWER_SCORE
 from tsft.errors import Message, message
 from tsft.run.state import RunState
 
@@ -28,7 +29,11 @@ def notice_of(state: RunState, plateau_evaluations: int) -> Notice | None:
     if not state.is_active or state.best_loss is None or since < plateau_evaluations:
         return None
     values = {"name": state.name, "count": since, "step": state.best_step, "loss": f"{state.best_loss:.4f}"}
-    return Notice(PLATEAU, f"{state.run_id}:{PLATEAU}:{state.best_step}", message("notice.plateau", **values))
+    if state.plan is not None and state.plan.metric == ANSWER_SCORE:
+        told = message("notice.plateau_score", **{**values, "score": f"{100 * (state.best_score or 0):.1f}"})
+    else:
+        told = message("notice.plateau", **values)
+    return Notice(PLATEAU, f"{state.run_id}:{PLATEAU}:{state.best_step}", told)
 
 
 def evaluations_since_best(state: RunState) -> int:

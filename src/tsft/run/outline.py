@@ -27,6 +27,7 @@ def outline(state: RunState) -> dict[str, Any]:
         "tokens": state.tokens,
         "loss": state.loss.last,
         "validation_loss": state.validation_loss.last,
+        "answer_score": state.answer_score.last,
         "best_step": state.best_step or None,
         "best_loss": state.best_loss,
         "learning_rate": state.learning_rate.last,

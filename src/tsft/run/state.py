@@ -7,6 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from tsft.config.metrics import ANSWER_SCORE
 from tsft.run.curve import Curve
 from tsft.run.events import (
     CheckpointRemoved,
@@ -42,6 +43,7 @@ SAMPLES = 400
 CURVES = (
     "loss",
     "validation_loss",
+    "answer_score",
     "learning_rate",
     "encoder_learning_rate",
     "grad_norm",
@@ -84,6 +86,7 @@ class RunState:
     plan: Planned | None = None
     loss: Curve = Curve()
     validation_loss: Curve = Curve()
+    answer_score: Curve = Curve()
     learning_rate: Curve = Curve()
     encoder_learning_rate: Curve = Curve()
     grad_norm: Curve = Curve()
@@ -97,8 +100,9 @@ class RunState:
     worked_seconds: float = 0.0  # spent in the phases of WORKING
     worked: Curve = Curve()  # (step, worked_seconds): where a step lies on an axis of time
     tokens_seen: Curve = Curve()  # (step, tokens): and on one of tokens
-    best_step: int = 0  # the trained step with the lowest validation loss, 0 while there is none
-    best_loss: float | None = None
+    best_step: int = 0  # the best trained step by the metric of the plan, 0 while there is none
+    best_loss: float | None = None  # the validation loss of that step
+    best_score: float | None = None  # and the score of its answers, where they were scored
     checkpoints: tuple[CheckpointSaved, ...] = ()
     notes: tuple[Noted, ...] = ()
     commands: tuple[CommandGiven, ...] = ()
@@ -151,7 +155,7 @@ def _changes(state: RunState, event: Event) -> dict[str, Any]:
         case StepLogged():
             return _step(state, event)
         case Evaluated():
-            return {"validation_loss": state.validation_loss.add(event.step, event.loss), **_best(state, event)}
+            return _evaluated(state, event)
         case ProbesPinned():
             return {"probes": event.probes}
         case SampleShown():
@@ -242,20 +246,39 @@ def _command(state: RunState, event: CommandGiven) -> dict[str, Any]:
     return {"commands": commands, "pending": (*others, event)}
 
 
-def _best(state: RunState, event: Evaluated) -> dict[str, Any]:
+def _evaluated(state: RunState, event: Evaluated) -> dict[str, Any]:
     """The earliest of equals stays the best. Step 0 does not count: nothing was trained by then."""
-    loss = event.loss
-    if not event.step or loss is None or (state.best_loss is not None and loss >= state.best_loss):
-        return {}
-    return {"best_step": event.step, "best_loss": loss}
+    changes: dict[str, Any] = {"validation_loss": state.validation_loss.add(event.step, event.loss)}
+    if event.score is not None:
+        changes["answer_score"] = state.answer_score.add(event.step, event.score)
+    value, best = (event.score, state.best_score) if _follows_score(state) else (event.loss, state.best_loss)
+    if not event.step or value is None or (best is not None and not _is_better(state, value, best)):
+        return changes
+    return {**changes, "best_step": event.step, "best_loss": event.loss, "best_score": event.score}
+
+
+def _follows_score(state: RunState) -> bool:
+    return state.plan is not None and state.plan.metric == ANSWER_SCORE
+
+
+def _is_better(state: RunState, value: float, than: float) -> bool:
+    return value > than if _follows_score(state) else value < than
 
 
 def _best_until(state: RunState, step: int) -> dict[str, Any]:
     if state.best_step <= step:
         return {}
-    trained = [point for point in state.validation_loss.cut_after(step).shown if point[0]]
-    best = min(trained, key=lambda point: (point[1], point[0]), default=None)
-    return {"best_step": int(best[0]) if best else 0, "best_loss": best[1] if best else None}
+    losses, scores = (each.cut_after(step).shown for each in (state.validation_loss, state.answer_score))
+    sign, judged = (-1.0, scores) if _follows_score(state) else (1.0, losses)
+    trained = [point for point in judged if point[0]]
+    best = min(trained, key=lambda point: (sign * point[1], point[0]), default=None)
+    if best is None:
+        return {"best_step": 0, "best_loss": None, "best_score": None}
+    return {
+        "best_step": int(best[0]),
+        "best_loss": dict(losses).get(best[0]),
+        "best_score": dict(scores).get(best[0]),
+    }
 
 
 def _checkpoints(state: RunState, event: CheckpointSaved) -> tuple[CheckpointSaved, ...]:

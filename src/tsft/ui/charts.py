@@ -21,11 +21,12 @@ OVERLAY_SMALL_POINTS = 500
 CLOCK_POINTS = 120
 # The small charts below the loss, each with the curves that share its axis.
 SMALL_CHARTS = (
+    ("answer_score", ("answer_score",)),
     ("learning_rate", ("learning_rate", "encoder_learning_rate")),
     ("grad_norm", ("grad_norm", "model_grad_norm", "encoder_grad_norm")),
     ("update", ("model_update", "encoder_update")),
 )
-OVERLAY_SMALL_CURVES = ("learning_rate", "grad_norm")
+OVERLAY_SMALL_CURVES = ("answer_score", "learning_rate", "grad_norm")
 DRAWN_WORDS = (
     "title",
     "raw",
@@ -42,6 +43,7 @@ DRAWN_WORDS = (
     "tokens",
     "smoothing",
     "empty",
+    "answer_score",
     "learning_rate",
     "encoder_learning_rate",
     "grad_norm",
