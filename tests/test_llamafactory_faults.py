@@ -269,7 +269,7 @@ def test_every_curve_is_drawn_among_them_validation_rates_and_norms() -> None:
     norms = {"model_grad_norm": 3.0, "encoder_grad_norm": 4.0, "model_update": 0.1, "encoder_update": 0.2}
     for step in (1, 2):
         state = reduce(state, StepLogged(1.0 + step, step, 0.1, 1.0, 1e-4, 5.0, encoder_learning_rate=1e-3, **norms))
-    state = reduce(state, Evaluated(9.0, 2, 1.25, 0.1))
+    state = reduce(state, Evaluated(9.0, 2, 1.25, 0.1, 0.5))
     run = json.loads(chart_payload(state, "en"))["runs"][0]
     drawn = {**run["curves"], "loss": run["loss"], "validation_loss": run["validation"]}
     assert set(drawn) == set(CURVES)
