@@ -1,12 +1,11 @@
 """Imports go down one way (CONTRIBUTING, "Layers"), and heavy packages stay where they belong. Told from the source."""
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "tsft"
 
@@ -96,8 +95,18 @@ def module_of(path: Path) -> str:
     return ".".join(("tsft", *path.relative_to(PACKAGE).with_suffix("").parts))
 
 
-def imports_of(path: Path) -> Iterator[Import]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def imports_of(path: Path) -> list[Import]:
+    return list(_imports_of(path))
+
+
+def _imports_of(path: Path) -> Iterator[Import]:
+    tree = tree_of(path)
     late = {
         id(inner)
         for node in ast.walk(tree)
@@ -125,59 +134,65 @@ def test_there_is_code_to_look_at() -> None:
     assert len(files()) > 40
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
-def test_imports_go_down_one_way(path: Path) -> None:
-    part = part_of(module_of(path))
-    row = row_of(part)
-    for each in imports_of(path):
-        if each.target.split(".")[0] != "tsft":
-            continue
-        other = part_of(each.target)
-        is_own = other == part or (row in FRIENDLY_ROWS and row_of(other) == row)
-        where = f"{each.file}:{each.line}: {part} imports {other}"
-        assert is_own or row_of(other) > row, where
-        assert (part, other) not in FORBIDDEN, where
+def test_imports_go_down_one_way() -> None:
+    wrong = []
+    for path in files():
+        part = part_of(module_of(path))
+        row = row_of(part)
+        for each in imports_of(path):
+            if each.target.split(".")[0] != "tsft":
+                continue
+            other = part_of(each.target)
+            is_own = other == part or (row in FRIENDLY_ROWS and row_of(other) == row)
+            if not (is_own or row_of(other) > row) or (part, other) in FORBIDDEN:
+                wrong.append(f"{each.file}:{each.line}: {part} imports {other}")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
-def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
-    part = part_of(module_of(path))
-    for each in imports_of(path):
-        top = each.target.split(".")[0]
-        homes = HOMES.get(top)
-        assert homes is None or part in homes, f"{each.file}:{each.line}: {top} belongs in {homes}, not in {part}"
-        if part in STANDARD_LIBRARY_ONLY and top != "tsft":
-            assert top in sys.stdlib_module_names, f"{each.file}:{each.line}: {part} uses the standard library only"
+def test_heavy_packages_stay_where_they_belong() -> None:
+    wrong = []
+    for path in files():
+        part = part_of(module_of(path))
+        for each in imports_of(path):
+            top = each.target.split(".")[0]
+            homes = HOMES.get(top)
+            if homes is not None and part not in homes:
+                wrong.append(f"{each.file}:{each.line}: {top} belongs in {homes}, not in {part}")
+            if part in STANDARD_LIBRARY_ONLY and top != "tsft" and top not in sys.stdlib_module_names:
+                wrong.append(f"{each.file}:{each.line}: {part} uses the standard library only")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
-def test_only_the_command_line_and_the_engine_import_late(path: Path) -> None:
-    def is_forbidden(each: Import) -> bool:
-        return each.is_late and each.target.split(".")[0] not in LATE_PACKAGES
-
-    if part_of(module_of(path)) not in LATE:
-        late = [f"{each.file}:{each.line}: {each.target}" for each in imports_of(path) if is_forbidden(each)]
-        assert late == []
-
-
-@pytest.mark.parametrize("path", files(), ids=module_of)
-def test_pyplot_with_its_global_state_is_used_nowhere(path: Path) -> None:
-    assert not [each for each in imports_of(path) if each.target.startswith("matplotlib.pyplot")]
+def test_only_the_command_line_and_the_engine_import_late() -> None:
+    late = [
+        f"{each.file}:{each.line}: {each.target}"
+        for path in files()
+        if part_of(module_of(path)) not in LATE
+        for each in imports_of(path)
+        if each.is_late and each.target.split(".")[0] not in LATE_PACKAGES
+    ]
+    assert late == []
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
-def test_every_module_says_what_it_owns(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+def test_pyplot_with_its_global_state_is_used_nowhere() -> None:
+    used = [each for path in files() for each in imports_of(path) if each.target.startswith("matplotlib.pyplot")]
+    assert used == []
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
-def test_no_module_is_too_long(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_every_module_says_what_it_owns() -> None:
+    assert [path.name for path in files() if not ast.get_docstring(tree_of(path))] == []
 
 
-@pytest.mark.parametrize("path", files(), ids=module_of)
-def test_no_function_is_too_long(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert lines <= 60, f"{path.name}:{node.lineno}: {node.name} has {lines} lines"
+def test_no_module_is_too_long() -> None:
+    lengths = {module_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files()}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    lengths = {
+        f"{path.name}:{node.lineno}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in files()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assert {name: length for name, length in lengths.items() if length > 60} == {}
