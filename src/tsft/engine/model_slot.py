@@ -52,8 +52,12 @@ class ModelSlot:
 
     def model_of(self, config: RunConfig, obey: Callable[[], None], should_stop: Callable[[], bool]) -> Loaded:
         """The config's model, loaded unless it is the one that is held; any other is let go first."""
-        # Of all settings only these change which model it is.
-        key = RunConfig(model=config.model, encoder=config.encoder)
+        # Of all settings only these change which model it is; a result has its own encoder.
+        key = (
+            RunConfig(model=config.model)
+            if config.model.continue_from
+            else RunConfig(model=config.model, encoder=config.encoder)
+        )
         if self._held is not None and self._held[0] == key:
             return self._held[1]
         self.empty()
