@@ -252,6 +252,12 @@ def _export(options: argparse.Namespace, language: str) -> int:
     return export(options, language)
 
 
+def _chat(options: argparse.Namespace, language: str) -> int:
+    from tsft.chat_commands import chat
+
+    return chat(options, language)
+
+
 def _presets(options: argparse.Namespace, language: str) -> int:
     from tsft.preset_commands import run
 
@@ -365,5 +371,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "models list": _models_list,
     "models get": _models_get,
     "export": _export,
+    "chat": _chat,
     "settings": _settings,
 }

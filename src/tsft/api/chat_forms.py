@@ -8,11 +8,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from tsft.api.forms import Strict as Sound
 from tsft.errors import Problem, UserError, message
-from tsft.run.answers import BESIDE, REFUSE, AnswerOptions, Question
+from tsft.run.answers import BESIDE, MOST_NEW_TOKENS, REFUSE, AnswerOptions, Question
 
 # What stands in a text for a series that comes apart from it.
 PLACEHOLDER = "<ts><ts/>"
-DEFAULT_TOKENS, MOST_TOKENS = 512, 32_768
+DEFAULT_TOKENS = 512
 MOST_STOPS = 16
 # Sent by clients for their own books or a hoster's; without them the answer is the same.
 IGNORED = (
@@ -104,10 +104,10 @@ class WantedChat(Sound):
     messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS)
-    max_completion_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS)
+    max_tokens: int | None = Field(None, ge=1, le=MOST_NEW_TOKENS)
+    max_completion_tokens: int | None = Field(None, ge=1, le=MOST_NEW_TOKENS)
     temperature: float | None = Field(None, ge=0, le=5)
-    top_p: float | None = Field(None, gt=0, le=1)
+    top_p: float | None = Field(None, ge=0.01, le=1)
     top_k: int | None = Field(None, ge=-1, le=1_000_000)
     repetition_penalty: float | None = Field(None, ge=0.1, le=10)
     seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
