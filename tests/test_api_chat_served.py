@@ -1,5 +1,6 @@
 """OpenAI's own client against a really served app with the built-in model."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,15 @@ def test_a_stream_that_is_closed_gives_the_model_to_the_next_request(client: ope
         model="builtin", messages=MESSAGES, max_tokens=4, extra_body={"repetition_penalty": 1.2}
     )
     assert again.usage is not None and again.usage.completion_tokens == 4
+
+
+def test_the_example_of_the_guide_runs(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "chat.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", text, re.S)
+    assert example is not None
+    code = example[1].replace("http://127.0.0.1:7860", address).replace('"any"', repr(KEY))
+    exec(compile(code, "docs/chat.md", "exec"), {})
+    assert capsys.readouterr().out.strip()
 
 
 def test_clients_raise_their_own_errors_with_our_sentences(address: str, client: openai.OpenAI) -> None:

@@ -153,6 +153,18 @@ def test_nothing_of_a_freed_model_is_left_in_memory(bench: Bench) -> None:
     assert bench.engine.slot() == Slot("free")
 
 
+def test_the_place_for_a_model_is_free_then_loading_then_a_chats(bench: Bench) -> None:
+    assert bench.engine.slot() == Slot("free")
+    held: list[str] = []
+    bench.engine.answer(BASE, QUESTIONS[:1], SHORT, lambda told: held.append(bench.engine.slot().state))
+    seen = {bench.engine.slot().state}
+    while not held:
+        seen.add(bench.engine.slot().state)
+    assert "loading" in seen and held[0] == "chat"
+    ended(bench)
+    assert bench.engine.slot() == Slot("free")
+
+
 def test_an_answer_tells_its_tokens_its_time_and_whether_it_was_cut(bench: Bench) -> None:
     heard = Heard()
     bench.engine.answer(BASE, QUESTIONS[:1], SHORT, heard)

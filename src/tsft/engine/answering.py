@@ -20,7 +20,6 @@ from tsft.model.answer import Sampling, answer_streaming
 from tsft.model.loading import Loaded
 from tsft.run.answers import (
     ENDED,
-    LOADING,
     WRITING,
     Answer,
     Answering,
@@ -62,10 +61,11 @@ class AnswerDesk:
     @property
     def slot(self) -> Slot:
         """What is in the place for a model, as far as this desk has it."""
-        found, held = self._round, self._machine.slot
-        if found is not None and not found.answering.is_done and found.answering.phase == LOADING:
-            return Slot("free" if found.answering.is_beside else "loading", found.answering.model)
-        return Slot("chat", held.model, held.memory_bytes) if held.is_full else Slot("free")
+        errand, held = self._errand, self._machine.slot
+        model, size = held.model, held.memory_bytes
+        if model:
+            return Slot("chat", model, size)
+        return Slot("loading", errand.model) if errand is not None and errand.is_inside else Slot("free")
 
     @property
     def process_id(self) -> int:

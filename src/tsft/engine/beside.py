@@ -131,9 +131,17 @@ class AnswerProcess:
 
     def _wait_idle(self) -> None:
         with self._lock:
-            self._timer = threading.Timer(self._idle_seconds, self.end)
-            self._timer.daemon = True
-            self._timer.start()
+            timer = threading.Timer(self._idle_seconds, lambda: self._end_idle(timer))
+            timer.daemon = True
+            self._timer = timer
+            timer.start()
+
+    def _end_idle(self, timer: threading.Timer) -> None:
+        with self._lock:
+            process, self._process = (self._process, None) if self._timer is timer else (None, self._process)
+        if process is not None:  # no order took it meanwhile
+            _end(process)
+            self._errors.close()
 
     def _crash(self, process: "subprocess.Popen[str]") -> UserError:
         process.wait()

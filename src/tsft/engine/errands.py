@@ -67,6 +67,15 @@ class Errand:
         # Not a daemon: torch aborts the process when the interpreter ends under a daemon thread.
         self._thread = threading.Thread(target=self._work, name="tsft-answers")
 
+    @property
+    def model(self) -> str:
+        return model_name(self._task.config)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it has the place for a model in this process: loading, or at work."""
+        return not self._is_out.is_set()
+
     def begin(self) -> None:
         self._thread.start()
 
@@ -103,7 +112,7 @@ class Errand:
         except UserError as error:
             problem = error.problems[0]
         except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: logged and shown as a sentence)
-            logger.exception("answering with %s failed", model_name(self._task.config))
+            logger.exception("answering with %s failed", self.model)
             problem = Problem("", failure_of(error, self._task.config).message)
         finally:
             if problem is not None or not self._task.options.keeps_model:
