@@ -79,6 +79,24 @@ def test_a_sampled_chat_beside_a_run_changes_no_loss_of_it(bench: Bench) -> None
 
 
 @pytest.mark.slow
+def test_an_answer_that_a_run_interrupts_goes_on_beside_it(bench: Bench) -> None:
+    heard = Heard()
+    bench.engine.answer(BASE, QUESTIONS[:1], SAMPLED, heard)
+    assert heard.has_text.wait(60)
+    now = bench.engine.answering()
+    assert now is not None and not now.is_beside
+
+    def wait_for_more() -> None:
+        heard.has_text.clear()
+        assert heard.has_text.wait(60)
+
+    assert bench.run(small(schedule__max_steps=2), at_first_step(wait_for_more)).status == "finished"
+
+    now = bench.engine.answering()
+    assert now is not None and now.is_beside and not now.is_done
+
+
+@pytest.mark.slow
 def test_questions_that_wait_are_answered_when_the_run_is_over(bench: Bench) -> None:
     heard, phases = Heard(), []
 
