@@ -292,6 +292,6 @@ def test_only_what_is_under_api_leaves_the_page(path: str, root: str, wanted: st
 
         return app
 
-    branch = Branch(named("page"), named("api"))
+    branch = Branch(named("page"), {"/api": named("api")})
     asyncio.run(branch({"type": "http", "path": path, "root_path": root}, None, None))  # type: ignore[arg-type]
     assert heard == [wanted]

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tsft.config.run_config import RunConfig
 from tsft.errors import UserError
 from tsft.model.answer import answer
 from tsft.model.loading import load
-from tsft.run.answers import Answer, Answering, AnswerOptions, Question
+from tsft.run.answers import Answer, Answering, AnswerOptions, Question, Slot
 from tsft.run.events import Event, StepLogged
 
 ASKED = ("What happens in <ts><ts/> here?", "Is <ts><ts/> rising?", "List the anomalies of <ts><ts/>.")
@@ -133,6 +134,47 @@ def test_a_kept_model_answers_again_without_being_loaded_and_is_freed_when_asked
     now = bench.engine.answering()
     assert now is not None and not now.holds_model
     assert models_alive() == before
+
+
+def test_nothing_of_a_freed_model_is_left_in_memory(bench: Bench) -> None:
+    bench.engine.answer(BASE, QUESTIONS[:1], AnswerOptions(max_new_tokens=4, keeps_model=True))
+    ended(bench)
+    slot = bench.engine.slot()
+    assert (slot.state, slot.model) == ("chat", "builtin") and slot.memory_bytes > 4_000_000
+    models = [each for each in gc.get_objects() if issubclass(type(each), PreTrainedModel)]
+    left = [weakref.ref(each) for each in models]
+    left += [weakref.ref(tensor) for model in models for tensor in model.parameters()]
+    del models
+    assert len(left) > 20 and all(each() is not None for each in left)
+
+    bench.engine.free_model()
+
+    assert [each() for each in left if each() is not None] == []
+    assert bench.engine.slot() == Slot("free")
+
+
+def test_the_place_for_a_model_is_free_then_loading_then_a_chats(bench: Bench) -> None:
+    assert bench.engine.slot() == Slot("free")
+    held: list[str] = []
+    bench.engine.answer(BASE, QUESTIONS[:1], SHORT, lambda told: held.append(bench.engine.slot().state))
+    seen = {bench.engine.slot().state}
+    while not held:
+        seen.add(bench.engine.slot().state)
+    assert "loading" in seen and held[0] == "chat"
+    ended(bench)
+    assert bench.engine.slot() == Slot("free")
+
+
+def test_an_answer_tells_its_tokens_its_time_and_whether_it_was_cut(bench: Bench) -> None:
+    heard = Heard()
+    bench.engine.answer(BASE, QUESTIONS[:1], SHORT, heard)
+    ended(bench)
+    told = heard.answers[0]
+    processor = load(bench.workspace.models / "builtin", dtype=torch.float32).processor
+    asked = processor.prompt([dict(turn) for turn in QUESTIONS[0].turns], QUESTIONS[0].series)
+    assert (told.tokens, told.is_cut, told.prompt_tokens) == (12, True, len(asked.input_ids))
+    assert told.seconds > 0
+    assert [each.tokens for each in heard.said] == sorted(each.tokens for each in heard.said)
 
 
 def test_no_questions_are_taken_while_others_are_answered(bench: Bench) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 from starlette.middleware import Middleware
 
 from tsft.access import Accounts, Door, accounts_from, generated_account, others_can_read
-from tsft.api.application import Branch, make_api
+from tsft.api.application import PREFIX, Branch, make_api
+from tsft.api.chat_completions import CHAT_PREFIX, make_chat_api
+from tsft.api.chat_models import ChatModels
 from tsft.api.gate import Gate
 from tsft.api.health import Examiner
 from tsft.api.service import Service
@@ -130,11 +132,16 @@ def _entry(blocks: Any, door: Door | None, service: Service) -> Entry:
     settings = service.settings
     gate = Gate(door, lambda cookies: session_user(blocks, cookies))
     examiner = Examiner(service.engine, service.workspace, service.record, settings)
+    models = ChatModels(service.engine, service.record, settings)
+    branches = {
+        PREFIX: make_api(service, gate, examiner),
+        CHAT_PREFIX: make_chat_api(service.engine, models, gate),
+    }
     return Entry(
         door=door,
         hosts=lambda: settings.current().server.hosts,
         upload_mb=settings.current().limits.upload_mb,
-        in_front=(Middleware(Branch, api=make_api(service, gate, examiner)),),
+        in_front=(Middleware(Branch, branches=branches),),
     )
 
 

@@ -258,6 +258,12 @@ def _evaluate(options: argparse.Namespace, language: str) -> int:
     return (evaluate if options.command == "evaluate" else predict)(options, language)
 
 
+def _chat(options: argparse.Namespace, language: str) -> int:
+    from tsft.chat_commands import chat
+
+    return chat(options, language)
+
+
 def _presets(options: argparse.Namespace, language: str) -> int:
     from tsft.preset_commands import run
 
@@ -373,5 +379,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "export": _export,
     "evaluate": _evaluate,
     "predict": _evaluate,
+    "chat": _chat,
     "settings": _settings,
 }

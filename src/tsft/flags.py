@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tsft import __version__
+from tsft.chat_flags import add_chat
 from tsft.config.check import check
 from tsft.config.codec import from_flat
 from tsft.config.run_config import RunConfig
@@ -115,6 +116,7 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
     add_evaluate(_command(commands, "evaluate", "evaluate", language, shared), language)
     add_predict(_command(commands, "predict", "predict", language, shared), language)
     _add_export(_command(commands, "export", "export", language, shared), language)
+    add_chat(_command(commands, "chat", "chat", language, shared), language)
 
     presets = _group(commands, "presets", language)
     _command(presets, "list", "presets list", language, shared)

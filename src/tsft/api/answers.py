@@ -79,8 +79,9 @@ def refusal(
 
 
 def refuse(request: Request, status: int, told: Message, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """A refusal of one sentence."""
-    return refusal(status, [Problem("", told)], language_of(request), headers)
+    """A refusal of one sentence, in the form that the application of the request has for them."""
+    form = getattr(request.app.state, "refusal", refusal)
+    return form(status, [Problem("", told)], language_of(request), headers)
 
 
 async def on_user_error(request: Request, error: Exception) -> JSONResponse:

@@ -1,6 +1,6 @@
 """The paths under /api/ and the application that answers them, in front of the page on the same server."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -44,15 +44,16 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class Branch:
-    """ASGI middleware: what is under /api/ goes to `api`, everything else on to the page."""
+    """ASGI middleware: what is under one of the prefixes goes to its application, everything else on to the page."""
 
-    def __init__(self, app: Any, api: FastAPI) -> None:
+    def __init__(self, app: Any, branches: Mapping[str, Any]) -> None:
         self._app = app
-        self._api = api
+        self._branches = branches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_ours = scope["type"] == "http" and _inner_path(scope).startswith(PREFIX + "/")
-        await (self._api if is_ours else self._app)(scope, receive, send)
+        path = _inner_path(scope) if scope["type"] == "http" else ""
+        found = (branch for prefix, branch in self._branches.items() if path.startswith(prefix + "/"))
+        await next(found, self._app)(scope, receive, send)
 
 
 def make_api(service: Service, gate: Gate, examiner: Examiner) -> FastAPI:

@@ -32,14 +32,17 @@ class Gate:
         self._door = door
         self._session_user = session_user
 
-    def refusal(self, request: Request) -> Response | None:
-        """Why this request is not answered, None when it is; then `request.state.user` is who asks."""
+    def refusal(self, request: Request, most_bytes: int = MOST_BYTES) -> Response | None:
+        """Why this request is not answered, None when it is; then `request.state.user` is who asks.
+
+        most_bytes: the largest body that is taken.
+        """
         request.state.user = ""
         if self._door is not None:
             refused = self._identify(request, self._door)
             if refused is not None:
                 return refused
-        return None if request.method in READING else self._change_refusal(request)
+        return None if request.method in READING else self._change_refusal(request, most_bytes)
 
     def _identify(self, request: Request, door: Door) -> Response | None:
         by_session = self._session_user(request.cookies)
@@ -57,7 +60,7 @@ class Gate:
         request.state.user = knock.name
         return None
 
-    def _change_refusal(self, request: Request) -> Response | None:
+    def _change_refusal(self, request: Request, most_bytes: int) -> Response | None:
         """A page elsewhere can send forms with this browser's session, but neither JSON nor our Origin."""
         origin = request.headers.get("origin")
         is_own = origin is not None and urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
@@ -67,8 +70,8 @@ class Gate:
         length = request.headers.get("content-length")
         if "transfer-encoding" in request.headers or (length or "0").strip().isdigit() is False:
             return refuse(request, HTTPStatus.LENGTH_REQUIRED, message("api.length_needed"))
-        if int(length or 0) > MOST_BYTES:
-            told = message("api.too_large", bytes=int(length or 0), most=MOST_BYTES)
+        if int(length or 0) > most_bytes:
+            told = message("api.too_large", bytes=int(length or 0), most=most_bytes)
             return refuse(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and (request.method == "POST" or int(length or 0) > 0):

@@ -1,32 +1,38 @@
 """Answers questions with one model on a thread of its own: for a chat, for drafts in the label room, for a single row.
 
-One model is held at a time. A run goes first: the engine gives the questions up before it begins, and refuses new ones
-while it goes on.
+One set of questions, or one attribution, at a time; both share the model. When they have to wait for a run or give way
+to it is `errands.py`.
 """
 
-import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
-
 from tsft.config.run_config import RunConfig
-from tsft.engine.device import choose_precision, give_memory_back, use_threads
-from tsft.engine.failures import failure_of
-from tsft.engine.restore import Fetching, base_folder, model_changes, new_encoder, open_result, result_folder
-from tsft.engine.sources import model_folder, watched_loading
-from tsft.errors import Problem, UserError, message
+from tsft.engine.attributing import Attributing
+from tsft.engine.beside import AnswerProcess, answer_from, ask_order
+from tsft.engine.errands import Errand, Machine, refuse_second
+from tsft.engine.model_slot import ModelSlot, model_name
+from tsft.errors import Problem, UserError
 from tsft.model.answer import Sampling, answer_streaming
-from tsft.model.loading import Loaded, load
-from tsft.run.answers import ENDED, WRITING, Answer, Answering, AnswerOptions, Question, Tell
-from tsft.run.ports import Asked, Stopped
-from tsft.store.app_settings import thread_limit
+from tsft.model.loading import Loaded
+from tsft.run.answers import (
+    ENDED,
+    WRITING,
+    Answer,
+    Answering,
+    AnswerOptions,
+    Attribution,
+    Question,
+    Slot,
+    Tell,
+)
+from tsft.run.ports import Asked
 from tsft.store.workspace import Workspace
 
-logger = logging.getLogger(__name__)
+Clock = Callable[[], float]
 
 
 class AnswerDesk:
@@ -35,17 +41,36 @@ class AnswerDesk:
     refuse: raises UserError when no model may be loaded now, because a run has the machine.
     """
 
-    def __init__(self, workspace: Workspace, refuse: Callable[[], None]) -> None:
-        self._workspace = workspace
-        self._refuse = refuse
+    def __init__(self, workspace: Workspace, refuse: Callable[[], None], spares_memory: bool = False) -> None:
         self._lock = threading.Lock()
+        self._machine = Machine(ModelSlot(workspace, spares_memory), AnswerProcess(workspace.root), refuse)
         self._round: _Round | None = None
-        self._slot = _Slot(workspace)
+        self._attributing: Attributing | None = None
+        self._errand: Errand | None = None
 
     @property
     def answering(self) -> Answering | None:
         found = self._round
-        return None if found is None else replace(found.answering, holds_model=self._slot.is_full)
+        holds = self._machine.slot.is_full or self._machine.process.is_alive
+        return None if found is None else replace(found.answering, holds_model=holds)
+
+    @property
+    def attribution(self) -> Attribution | None:
+        return self._attributing.attribution if self._attributing is not None else None
+
+    @property
+    def slot(self) -> Slot:
+        """What is in the place for a model, as far as this desk has it."""
+        errand, held = self._errand, self._machine.slot
+        model, size = held.model, held.memory_bytes
+        if model:
+            return Slot("chat", model, size)
+        return Slot("loading", errand.model) if errand is not None and errand.is_inside else Slot("free")
+
+    @property
+    def process_id(self) -> int:
+        """Of the process beside a run, 0 when there is none."""
+        return self._machine.process.id
 
     def begin(
         self,
@@ -57,40 +82,70 @@ class AnswerDesk:
     ) -> int:
         """Ask, and return the number at once. UserError `engine.answering` while others are asked that do not give way.
 
-        gives_way: these may be given up for the next ones.
+        gives_way: these may be given up for the next ones. An attribution always is.
         """
         with self._lock:
-            before = self._round
-            if before is not None and not before.answering.is_done:
-                if not before.gives_way:
-                    now = before.answering
-                    raise UserError(message("engine.answering", model=now.model, done=now.done, total=now.total))
-                before.give_up()
-            number = before.answering.number + 1 if before is not None else 1
+            self._end_before()
+            number = self._round.answering.number + 1 if self._round is not None else 1
             asked = Answering(number, model_name(config), len(questions))
-            self._round = _Round(asked, config, questions, options, tell, gives_way, self._slot, self._refuse)
-            self._round.begin()
+            self._round = _Round(asked, config, questions, options, tell, gives_way)
+            self._begin(self._round)
+        return number
+
+    def begin_attribution(
+        self, config: RunConfig, question: Question, answer: str, part: tuple[int, int], options: AnswerOptions
+    ) -> int:
+        """Begin to weigh the patches; the one before is given up. UserError as `begin`."""
+        with self._lock:
+            self._end_before()
+            number = self._attributing.attribution.number + 1 if self._attributing is not None else 1
+            self._attributing = Attributing(Attribution(number), config, question, answer, part, options)
+            self._begin(self._attributing)
         return number
 
     def stop(self, number: int = 0) -> bool:
         """Ask the questions of this number (0: whichever there are) to end; False where none go on."""
-        found = self._round
-        if found is None or found.answering.is_done or number not in (0, found.answering.number):
+        found, errand = self._round, self._errand
+        if found is None or errand is None or found.answering.is_done or number not in (0, found.answering.number):
             return False
-        found.stop()
+        errand.stop()
         return True
 
+    def stop_attribution(self) -> None:
+        found, errand = self._attributing, self._errand
+        if found is not None and errand is not None and not found.attribution.is_done:
+            errand.stop()
+
+    def make_way(self) -> None:
+        """For a run: end what is here unless it waits or goes beside, and wait until the model's memory is free."""
+        errand = self._errand
+        if errand is not None:
+            errand.make_way()
+        self._machine.slot.empty()
+
     def give_up(self) -> None:
-        """End what goes on, and wait until the memory of the model is free again."""
-        found = self._round
-        if found is not None:
-            found.give_up()
-        self._slot.empty()
+        """End all that goes on, here and beside, and wait until the memory of the model is free again."""
+        errand = self._errand
+        if errand is not None:
+            errand.give_up()
+        self._machine.slot.empty()
+        self._machine.process.end()
 
+    def wait(self, timeout_seconds: float) -> bool:
+        """Whether what was begun last has ended by then."""
+        return self._errand is None or self._errand.join(timeout_seconds)
 
-def model_name(config: RunConfig) -> str:
-    """What a person calls the model of a config: the result it goes on from, else its base."""
-    return config.model.continue_from or config.model.name
+    def _begin(self, task: "_Round | Attributing") -> None:
+        self._errand = Errand(task, self._machine)
+        self._errand.begin()
+
+    def _end_before(self) -> None:
+        found, errand = self._round, self._errand
+        if found is not None and not found.answering.is_done and not found.gives_way:
+            now = found.answering
+            raise refuse_second(now.model, now.done, now.total)
+        if errand is not None:
+            errand.give_up()
 
 
 def asked_of(answering: Answering) -> Asked:
@@ -100,39 +155,9 @@ def asked_of(answering: Answering) -> Asked:
     return Asked(answering.number, answering.model, answer.text, answering.is_done, problem)
 
 
-class _Slot:
-    """The place for one loaded model."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
-        self._held: tuple[RunConfig, Loaded] | None = None
-
-    @property
-    def is_full(self) -> bool:
-        return self._held is not None
-
-    def model_of(self, config: RunConfig, obey: Callable[[], None], should_stop: Callable[[], bool]) -> Loaded:
-        """The config's model, loaded unless it is the one that is held; any other is let go first."""
-        # Of all settings only these change which model it is.
-        key = RunConfig(model=config.model, encoder=config.encoder)
-        if self._held is not None and self._held[0] == key:
-            return self._held[1]
-        self.empty()
-        fetching = Fetching(lambda done, total: obey(), should_stop)
-        with watched_loading(lambda done, total: None, obey):
-            loaded = loaded_model(key, self.workspace, fetching)
-        self._held = (key, loaded)
-        return loaded
-
-    def empty(self) -> None:
-        if self._held is not None:
-            self._held = None
-            give_memory_back()
-
-
 @dataclass
 class _Round:
-    """Some questions that are asked together."""
+    """Some questions that are asked together: a task of an errand."""
 
     answering: Answering
     config: RunConfig
@@ -140,76 +165,65 @@ class _Round:
     options: AnswerOptions
     tell: Tell | None
     gives_way: bool
-    slot: _Slot
-    refuse: Callable[[], None]
+    clock: Clock = field(default=time.monotonic)
 
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        # Not a daemon: torch aborts the process when the interpreter ends under a daemon thread.
-        self._thread = threading.Thread(target=self._work, name="tsft-answers")
+    def enter(self, phase: str, *, is_beside: bool = False) -> None:
+        if (phase, is_beside) != (self.answering.phase, self.answering.is_beside):
+            self.answering = replace(self.answering, phase=phase, is_beside=is_beside)
 
-    def begin(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def give_up(self) -> None:
-        self._stop.set()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _work(self) -> None:
-        problem = None
-        try:
-            self._ask_all()
-        except Stopped:
-            self.answering = replace(self.answering, is_stopped=True)
-        except UserError as error:
-            problem = error.problems[0]
-        except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: logged and shown as a sentence)
-            logger.exception("answering with %s failed", self.answering.model)
-            problem = Problem("", failure_of(error, self.config).message)
-        finally:
-            if problem is not None or not self.options.keeps_model:
-                self.slot.empty()
-            self.answering = replace(self.answering, phase=ENDED, is_done=True, problem=problem)
-
-    def _obey(self) -> None:
-        if self._stop.is_set():
-            raise Stopped
-
-    def _ask_all(self) -> None:
-        self._obey()
-        self.refuse()  # a run may have begun since it was asked
-        use_threads(thread_limit(self.slot.workspace, self.config.schedule.threads))
-        loaded = self.slot.model_of(self.config, self._obey, self._stop.is_set)
+    def work(self, loaded: Loaded, obey: Callable[[], None], should_stop: Callable[[], bool]) -> None:
+        """Ask one after another; after a run in between, on from the first that is not answered."""
         self.answering = replace(self.answering, phase=WRITING)
-        for index, question in enumerate(self.questions):
-            self._obey()
-            self._say(self._answered(loaded, index, question))
+        for index in range(self.answering.done, len(self.questions)):
+            obey()
+            answered = self._answered(loaded, index, should_stop)
+            if answered.problem is None:
+                obey()  # an answer that was cut off is none
+            self._say(replace(answered, is_done=True))
             self.answering = replace(self.answering, done=index + 1)
 
-    def _answered(self, loaded: Loaded, index: int, question: Question) -> Answer:
-        """The whole answer, said as it grows. One that cannot be asked is told; the others are asked all the same."""
-        written = Answer(index)
+    def work_beside(self, process: AnswerProcess, should_stop: Callable[[], bool]) -> None:
+        first = self.answering.done
+
+        def hear(said: Any) -> None:
+            told = answer_from(said["answer"])
+            told = replace(told, index=told.index + first)
+            self.answering = replace(self.answering, phase=WRITING)
+            self._say(told)
+            if told.is_done:
+                self.answering = replace(self.answering, done=told.index + 1)
+
+        process.run(ask_order(self.config, self.questions[first:], self.options), hear, should_stop)
+
+    def end(self, *, is_stopped: bool, problem: Problem | None) -> None:
+        self.answering = replace(self.answering, phase=ENDED, is_done=True, is_stopped=is_stopped, problem=problem)
+
+    def _answered(self, loaded: Loaded, index: int, should_stop: Callable[[], bool]) -> Answer:
+        """The answer, said as it grows. One that cannot be asked is told; the others are asked all the same."""
+        question, written, tokens = self.questions[index], Answer(index), _Tokens()
         self._say(written)
+        began = self.clock()
+        turns = [dict(turn) for turn in question.turns]
         try:
+            prompt = len(loaded.processor.prompt(turns, question.series).input_ids)
+            written = replace(written, prompt_tokens=prompt)
             pieces = answer_streaming(
                 loaded.model,
                 loaded.processor,
-                [dict(turn) for turn in question.turns],
+                turns,
                 question.series,
                 sampling=_sampling(self.options),
-                should_stop=self._stop.is_set,
+                should_stop=should_stop,
+                hear=tokens,
             )
             for piece in pieces:
-                written = replace(written, text=written.text + piece)
+                seconds = self.clock() - began
+                written = replace(written, text=written.text + piece, seconds=seconds, tokens=tokens.count)
                 self._say(written)
         except UserError as error:
-            return replace(written, is_done=True, problem=error.message)
-        self._obey()  # an answer that was cut off is none
-        return replace(written, is_done=True)
+            return replace(written, problem=error.message)
+        is_cut = tokens.count >= self.options.max_new_tokens and tokens.last not in _ends(loaded.model)
+        return replace(written, seconds=self.clock() - began, tokens=tokens.count, is_cut=is_cut)
 
     def _say(self, answer: Answer) -> None:
         self.answering = replace(self.answering, answer=answer)
@@ -217,24 +231,22 @@ class _Round:
             self.tell(answer)
 
 
-def loaded_model(config: RunConfig, workspace: Workspace, fetching: Fetching) -> Loaded:
-    """The model on its device, all of it in the number format that suits that."""
-    settings = config.model
-    earlier = result_folder(settings.continue_from, workspace) if settings.continue_from else None
-    source = earlier or model_folder(settings, workspace, fetching.progress, fetching.should_stop)
-    dtype = choose_precision(config, _weights_bytes(base_folder(source, workspace, fetching))).frozen
-    if earlier is not None:
-        loaded = open_result(earlier, workspace, dtype, fetching, attention=settings.attention)
-    else:
-        encoder, changes = new_encoder(config), model_changes(config)
-        loaded = load(source, dtype=dtype, attention=settings.attention, new_encoder=encoder, changes=changes)
-    model: Any = loaded.model
-    model.to("cuda" if torch.cuda.is_available() else "cpu", dtype).eval()
-    return loaded
+@dataclass
+class _Tokens:
+    """Counts what a model writes."""
+
+    count: int = 0
+    last: int = -1
+
+    def __call__(self, token: int) -> None:
+        self.count += 1
+        self.last = token
 
 
-def _weights_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+def _ends(model: Any) -> tuple[int, ...]:
+    """The tokens that end an answer."""
+    ids = model.generation_config.eos_token_id
+    return tuple(ids) if isinstance(ids, list | tuple) else (ids,)
 
 
 def _sampling(options: AnswerOptions) -> Sampling:

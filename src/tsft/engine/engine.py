@@ -214,7 +214,7 @@ class Engine(SideWork):
         """Raise everything that is wrong with the config on this machine and with this model, before anything loads."""
         problems, examiner = self.check(config), self._examining()
         if not examiner.knows(config):  # a model is about to be built, if without weights: one at a time
-            self.free_model()
+            self._free_for_run()
             self.end_examination()
         raise_if_any([*problems, *examiner.model_problems(config, problems)])
 
@@ -227,7 +227,7 @@ class Engine(SideWork):
         return self._thread is not None and self._thread.is_alive()
 
     def _begin(self, run: RunInfo, config: RunConfig, by: str, checkpoint: Checkpoint | None) -> None:
-        self.free_model()  # two models at once may not fit, and a run has the random numbers for itself
+        self._free_for_run()  # two models at once may not fit, and a run has the random numbers for itself
         self.end_examination()
         with self._lock:
             self._record.claim(run.id)
@@ -239,7 +239,7 @@ class Engine(SideWork):
 
     def _begin_waiting(self, run: RunInfo) -> None:
         """The same for a run of the queue; one that cannot be started any more is failed with the reasons."""
-        self.free_model()
+        self._free_for_run()
         self.end_examination()
         self._record.claim(run.id, only_waiting=True)
         try:
@@ -292,7 +292,7 @@ class Engine(SideWork):
         """Run the recipe; whatever happens ends in one event, with the memory given back."""
         recipe = None
         try:
-            self.free_model()  # asked in the moment before this run was claimed
+            self._free_for_run()  # asked in the moment before this run was claimed
             recipe = heavy("recipe")
             with run_log(job.folder.log):
                 recipe.train(job)

@@ -9,11 +9,11 @@ import torch
 from tsft.data.budget import Budget, fit
 from tsft.data.encoded_rows import with_system
 from tsft.data.encoding import EncodedRow
-from tsft.engine.answering import loaded_model
 from tsft.engine.device import give_memory_back, use_threads
 from tsft.engine.evaluation_models import Candidate
 from tsft.engine.evaluation_rows import EvaluatedRow
 from tsft.engine.failures import is_out_of_memory, let_go
+from tsft.engine.model_slot import loaded_model
 from tsft.engine.restore import Fetching
 from tsft.engine.sources import watched_loading
 from tsft.errors import UserError, message

@@ -12,8 +12,8 @@ from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.engine.evaluation_desk import EvaluationDesk
 from tsft.engine.export_desk import ExportDesk
 from tsft.engine.heavy import heavy
-from tsft.errors import Problem, raise_if_any
-from tsft.run.answers import Answering, AnswerOptions, Question, Tell
+from tsft.errors import Problem, UserError, message, raise_if_any
+from tsft.run.answers import REFUSE, Answering, AnswerOptions, Attribution, Question, Slot, Tell
 from tsft.run.evaluation import Evaluation, EvaluationSettings
 from tsft.run.export import Exported, ExportSettings
 from tsft.run.ports import Asked
@@ -23,6 +23,8 @@ from tsft.store.workspace import Workspace
 
 # An answer of the demo is a line; this is where a model that never ends its turn is cut off.
 LONGEST_ANSWER_TOKENS = 256
+# Refusals that waiting does not change, and no other process.
+FOR_GOOD = ("engine.closing", "engine.poisoned")
 
 
 class SideWork(ABC):
@@ -51,10 +53,10 @@ class SideWork(ABC):
         options: AnswerOptions | None = None,
         tell: Tell | None = None,
     ) -> int:
-        """Put questions to the config's model; refused during a run."""
-        self._refuse_if_busy()
-        self.end_examination()
-        return self._answers().begin(config, questions, options or AnswerOptions(), tell)
+        """Put questions to the config's model; refused during a run unless `options.beside` says otherwise."""
+        options = options or AnswerOptions()
+        self._make_ready(options)
+        return self._answers().begin(config, questions, options, tell)
 
     def answering(self) -> Answering | None:
         return self._desk.answering if self._desk is not None else None
@@ -65,6 +67,38 @@ class SideWork(ABC):
     def free_model(self) -> None:
         if self._desk is not None:
             self._desk.give_up()
+
+    def slot(self) -> Slot:
+        """Who has the place for a model."""
+        running, exported = self._record.active(), self._exports.exported
+        if running is not None:
+            return Slot("train", running.model or running.name)
+        evaluated = self.evaluation()
+        if self._evaluations.is_busy and evaluated is not None:
+            return Slot("evaluate", evaluated.subject)
+        if self._exports.is_heavy and exported is not None:
+            return Slot("export", exported.settings.result)
+        return self._desk.slot if self._desk is not None else Slot("free")
+
+    def begin_attribution(
+        self,
+        config: RunConfig,
+        question: Question,
+        answer: str,
+        part: tuple[int, int],
+        options: AnswerOptions | None = None,
+    ) -> int:
+        """Begin to weigh the patches of the series in a part of an answer; refused as `answer` is."""
+        options = options or AnswerOptions()
+        self._make_ready(options)
+        return self._answers().begin_attribution(config, question, answer, part, options)
+
+    def attribution(self) -> Attribution | None:
+        return self._desk.attribution if self._desk is not None else None
+
+    def stop_attribution(self) -> None:
+        if self._desk is not None:
+            self._desk.stop_attribution()
 
     def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:
         """Put a question to a trained model; the one before is given up."""
@@ -90,7 +124,7 @@ class SideWork(ABC):
         """The card, then two real steps at the longest batch."""
         self._refuse_if_busy()
         raise_if_any(self.check(config))
-        self.free_model()
+        self._free_for_run()
         return self._examining().begin(config, is_trial=True, is_idle=True)
 
     def reader(self, config: RunConfig) -> Any:
@@ -131,8 +165,30 @@ class SideWork(ABC):
     def _make_room(self) -> None:
         """For a model that is about to be loaded for something else than a run."""
         self._refuse_if_busy()
-        self.free_model()
+        self._free_for_run()
         self.end_examination()
+
+    def _free_for_run(self) -> None:
+        """Wait until no model is held here. Questions that wait for a run, or go on beside it, stay."""
+        if self._desk is not None:
+            self._desk.make_way()
+
+    def _make_ready(self, options: AnswerOptions) -> None:
+        """For questions: refuse them during a run unless they wait or go beside; end the look at a config."""
+        try:
+            self._refuse_if_busy()
+        except UserError as error:
+            if options.beside == REFUSE or error.message.key in FOR_GOOD:
+                raise
+            return
+        self.end_examination()
+
+    def _refuse_to_load(self) -> None:
+        """Raise UserError while something else has the machine, a dry run included."""
+        self._refuse_if_busy()
+        found = self.readiness()
+        if found is not None and found.is_trial and not found.is_done:
+            raise UserError(message("engine.examining"))
 
     def _examining(self) -> Any:
         examining = heavy("examining")
@@ -145,5 +201,5 @@ class SideWork(ABC):
         answering = heavy("answering")
         with self._lock:
             if self._desk is None:
-                self._desk = answering.AnswerDesk(self._workspace, self._refuse_if_busy)
+                self._desk = answering.AnswerDesk(self._workspace, self._refuse_to_load)
             return self._desk

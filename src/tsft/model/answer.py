@@ -65,7 +65,7 @@ def answer_encoded(
 ) -> list[str]:
     """The same from prompts that are encoded already (`SeriesProcessor.prompt`)."""
     batch = _batch(model, processor, rows)
-    written = _generate(model, batch, processor.pad_id, sampling, should_stop)
+    written = _generate(model, batch, processor.pad_id, sampling, _StopWhen(should_stop))
     start = batch["input_ids"].shape[1]
     return processor.tokenizer.batch_decode(written[:, start:], skip_special_tokens=True)
 
@@ -78,8 +78,12 @@ def answer_streaming(
     *,
     sampling: Sampling,
     should_stop: Callable[[], bool] = lambda: False,
+    hear: Callable[[int], None] = lambda token: None,
 ) -> Iterator[str]:
-    """The answer in pieces as they are written. Closing the iterator stops the model within one token."""
+    """The answer in pieces as they are written. Closing the iterator stops the model within one token.
+
+    hear: is told each token, the one that ends the answer too, on the writing thread.
+    """
     batch = _batch(model, processor, [processor.prompt(turns, series)])
     streamer = TextIteratorStreamer(processor.tokenizer, skip_prompt=True, skip_special_tokens=True)
     is_abandoned = threading.Event()
@@ -87,9 +91,8 @@ def answer_streaming(
     def write() -> None:
         try:
             with torch.inference_mode():
-                _generate(
-                    model, batch, processor.pad_id, sampling, lambda: is_abandoned.is_set() or should_stop(), streamer
-                )
+                stop = _StopWhen(lambda: is_abandoned.is_set() or should_stop(), hear)
+                _generate(model, batch, processor.pad_id, sampling, stop, streamer)
         finally:
             streamer.end()
 
@@ -105,10 +108,15 @@ def answer_streaming(
 
 
 class _StopWhen(StoppingCriteria):
-    def __init__(self, should_stop: Callable[[], bool]) -> None:
+    """Asked after each token; `hear` is told the newest one of the first row."""
+
+    def __init__(self, should_stop: Callable[[], bool], hear: Callable[[int], None] | None = None) -> None:
         self.should_stop = should_stop
+        self.hear = hear
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        if self.hear is not None:
+            self.hear(int(input_ids[0, -1]))
         return torch.full((input_ids.shape[0],), self.should_stop(), dtype=torch.bool, device=input_ids.device)
 
 
@@ -123,7 +131,7 @@ def _generate(
     batch: dict[str, torch.Tensor],
     pad_id: int,
     sampling: Sampling,
-    should_stop: Callable[[], bool],
+    stop: _StopWhen,
     streamer: TextIteratorStreamer | None = None,
 ) -> torch.Tensor:
     options: dict[str, Any] = {"do_sample": sampling.temperature > 0}
@@ -139,7 +147,7 @@ def _generate(
             **options,
             max_new_tokens=sampling.max_new_tokens,
             repetition_penalty=sampling.repetition_penalty,
-            stopping_criteria=StoppingCriteriaList([_StopWhen(should_stop)]),
+            stopping_criteria=StoppingCriteriaList([stop]),
             streamer=streamer,
             pad_token_id=pad_id,
             use_cache=True,
