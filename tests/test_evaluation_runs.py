@@ -168,6 +168,17 @@ def test_a_table_of_an_older_version_is_made_anew_with_scores(trained: tuple[Ben
     record.close()
 
 
+def test_a_model_keeps_its_name_when_its_run_is_renamed_in_between(trained: tuple[Bench, RunState]) -> None:
+    bench, state = trained
+    _, info = evaluated(bench, quick(result_of(state), measures_loss=False))
+    before = answers_of(info)
+    bench.record.rename(state.run_id, "kiln")
+    bench.engine.resume_evaluation(info.id)
+    now, again = ended(bench)
+    bench.record.rename(state.run_id, "pump")
+    assert now.problems == () and again.models == ("pump",) and answers_of(again) == before
+
+
 def test_the_command_line_evaluates_shows_scores_and_goes_on(
     trained: tuple[Bench, RunState], capsys: pytest.CaptureFixture[str]
 ) -> None:

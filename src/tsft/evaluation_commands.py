@@ -211,8 +211,8 @@ def _show_chatts(tree: Mapping[str, Any], language: str) -> None:
             told = "—" if original is None else f"{100 * original:.1f}"
             rows.append((name, group, told, _interval(report.corrected.get(group))))
     print_table(titles, rows)
-    told = [say(language, each.sentence) for report in reports.values() for each in report.defects]
-    for defect in dict.fromkeys(told):
+    defects = [say(language, each.sentence) for report in reports.values() for each in report.defects]
+    for defect in dict.fromkeys(defects):
         tell(f"- {defect}")
 
 

@@ -22,8 +22,20 @@ _LISTS = {"datasets": "NAME", "train_datasets": "NAME", "controls": "NAME"}
 _OFF_SWITCHES = ("measures_loss", "writes_answers", "baselines")
 _ON_SWITCHES = ("with_base", "point_adjusted")
 # Of a number or a word; those of `predict` are how a model is asked.
-_ASKING = ("rows", "batch_size", "max_tokens", "max_new_tokens", "temperature", "top_p", "top_k")
-_ASKING += ("repetition_penalty", "seed", "precision", "folder", "name")
+_ASKING: tuple[str, ...] = (
+    "rows",
+    "batch_size",
+    "max_tokens",
+    "max_new_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "repetition_penalty",
+    "seed",
+    "precision",
+    "folder",
+    "name",
+)
 _EVALUATING = ("control_rows",)
 ALL_CONTROLS = "all"
 _DEFAULTS = {each.name: each.default for each in dataclasses.fields(EvaluationSettings)}
@@ -61,7 +73,7 @@ def add_predict(parser: argparse.ArgumentParser, language: str) -> None:
 def settings_of(options: argparse.Namespace, known_controls: tuple[str, ...]) -> EvaluationSettings:
     """What the flags ask for; models stay as they were typed."""
     given: dict[str, Any] = {name: getattr(options, name) for name in _DEFAULTS if hasattr(options, name)}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     if ALL_CONTROLS in values.get("controls", ()):
         values["controls"] = known_controls
     return EvaluationSettings(**values)

@@ -5,7 +5,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transformers.utils import logging as transformers_logging
 
@@ -28,6 +28,7 @@ from tsft.store.evaluations import (
     FINISHED,
     STOPPED,
     EvaluationFolder,
+    EvaluationInfo,
     note,
     read_answers,
 )
@@ -81,6 +82,15 @@ def evaluation_plan(settings: EvaluationSettings, workspace: Workspace) -> Plan:
     train_sets, notes = _train_sets(settings, models, workspace, problems)
     raise_if_any(problems)
     return Plan(settings, workspace, models, datasets, train_sets, tuple(notes))
+
+
+def resumed_plan(info: EvaluationInfo, workspace: Workspace) -> Plan:
+    """The same for one that goes on: its models keep the names that they were asked under."""
+    plan = evaluation_plan(info.settings, workspace)
+    if [each.source for each in plan.models] != [info.sources.get(name) for name in info.models]:
+        raise UserError(Problem("models", message("evaluation.models_changed", models=", ".join(info.models))))
+    models = [replace(each, name=name) for each, name in zip(plan.models, info.models, strict=True)]
+    return replace(plan, models=models)
 
 
 def evaluate(

@@ -81,9 +81,7 @@ class EvaluationDesk:
         info = read_evaluation(folder)
         if info.status == RUNNING:  # in another process
             raise UserError(message("evaluation.in_progress", name=info.name))
-        plan = heavy("evaluation").evaluation_plan(info.settings, self._workspace)
-        if tuple(plan.names) != info.models:
-            raise UserError(Problem("models", message("evaluation.models_changed", models=", ".join(info.models))))
+        plan = heavy("evaluation").resumed_plan(info, self._workspace)
         with self._lock:
             self._make_room()
             note(folder, status=RUNNING, ended_at=0.0, problems=(), by=by or info.by)
