@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,14 @@ ITEMS: list[dict[str, Any]] = [
     }
     for number in range(2)
 ]
+# Of a row without a label of its own.
+TEXT_LABEL: dict[str, Any] = {
+    "task": "free_text",
+    "style": "prose",
+    "language": "en",
+    "fields": [{"name": "text", "word": "text", "kind": "text", "value": "1. increase."}],
+    "parameters": {},
+}
 TASKS = {"trend": 1, "anomalies": 2, "extreme": 1, "value_at": 1, "events": 1, "caption": 1}
 DRAWING = Drawing(resamples=100, with_point_adjusted=True)
 Script = Callable[[int, Mapping[str, Any]], str]
@@ -118,8 +125,7 @@ def chatts_evaluation(workspace: Workspace, answers: Mapping[str, Sequence[str]]
     with folder.predictions.open("w", encoding="utf-8") as file:
         for model, texts in answers.items():
             for index, (item, text) in enumerate(zip(ITEMS, texts, strict=True)):
-                label = {key: item[key] for key in ("attributes", "ability_types", "cols")}
-                one = replace(Prediction(index, str(index), label, text), reference=str(item["answer"]))
+                one = Prediction(index, str(index), TEXT_LABEL, text, str(item["answer"]))
                 file.write(answer_line(AnsweredRow(model, "set_a", "", one.to_json())))
     found = {model: chatts_report(ITEMS, list(texts), DRAWING) for model, texts in answers.items()}
     write_json(folder.report, {model: each.to_json() for model, each in found.items()})

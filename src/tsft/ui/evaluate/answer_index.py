@@ -25,6 +25,8 @@ KEPT = 4
 
 Key = tuple[str, int]
 Texts = Callable[[Key], str]
+# The raw record of a row of ChatTS's own sets; {} where it cannot be had any more.
+Item = Callable[[Key], Mapping[str, Any]]
 
 
 class Entry(NamedTuple):
@@ -69,10 +71,13 @@ class Query:
 
 
 class AnswerIndex:
-    """The answers of one folder by row. Grows with the file; any thread may call."""
+    """The answers of one folder by row. Grows with the file; any thread may call.
 
-    def __init__(self, folder: EvaluationFolder) -> None:
-        self._folder = folder
+    item: of ChatTS's own sets, whose answers are judged by their items instead of their labels.
+    """
+
+    def __init__(self, folder: EvaluationFolder, item: Item | None = None) -> None:
+        self._folder, self._item = folder, item
         self._read_bytes = 0
         self._lock = threading.RLock()
         self._rows: dict[Key, dict[str, Entry]] = {}
@@ -146,6 +151,16 @@ class AnswerIndex:
                     found[model] = AnsweredRow(**json.loads(file.readline()))
         return found
 
+    def _entry(self, answer: AnsweredRow, offset: int) -> tuple[Key, Entry]:
+        label = answer.prediction.get("label") or {}
+        key = (intern(answer.dataset), int(answer.prediction["row"]))
+        if self._item is not None and not answer.control:
+            value, outcome = corrected(str(answer.prediction.get("answer", "")), self._item(key))
+        else:
+            _, value, outcome = judged(answer.prediction) if not answer.control else (None, None, "")
+        task, language = str(label.get("task") or ""), str(label.get("language") or "")
+        return key, Entry(offset, intern(answer.model), intern(task), intern(language), value, outcome)
+
     def _every(self, of: Callable[[Entry], str]) -> list[str]:
         with self._lock:
             return list(dict.fromkeys(of(each) for row in self._rows.values() for each in row.values()))
@@ -168,7 +183,7 @@ class AnswerIndex:
                 offset, self._read_bytes = self._read_bytes, self._read_bytes + len(line)
                 try:
                     answer = AnsweredRow(**json.loads(line))
-                    key, entry = _entry(answer, offset)
+                    key, entry = self._entry(answer, offset)
                 except (ValueError, TypeError, KeyError):
                     continue  # cut off by a crash, or of a newer tsft: the others count all the same
                 if answer.control:
@@ -185,10 +200,10 @@ class Shelf:
         self._kept: OrderedDict[Path, AnswerIndex] = OrderedDict()
         self._lock = threading.Lock()
 
-    def index(self, folder: EvaluationFolder) -> AnswerIndex:
+    def index(self, folder: EvaluationFolder, item: Item | None = None) -> AnswerIndex:
         """As the file stands now."""
         with self._lock:
-            index = self._kept.setdefault(folder.path, AnswerIndex(folder))
+            index = self._kept.setdefault(folder.path, AnswerIndex(folder, item))
             self._kept.move_to_end(folder.path)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
@@ -196,35 +211,27 @@ class Shelf:
 
 
 def judged(prediction: Mapping[str, Any]) -> tuple[Score | None, float | None, str]:
-    """The score of an answer, its value (0–1) and its outcome; None and "" where its row has no label to judge by.
-
-    An item of ChatTS's own sets has the mean of its corrected marks and no fields.
-    """
-    label, answer = prediction.get("label") or {}, str(prediction.get("answer", ""))
-    if label.get("fields"):
-        found = score(answer, label)
-        outcome = UNREAD if not found.is_read else RIGHT if found.is_right else WRONG
-        return found, found.value, outcome
-    if label.get("attributes") and label.get("ability_types"):
-        return None, *_corrected(answer, label)
-    return None, None, ""
+    """The score of an answer, its value (0–1) and its outcome; None and "" where its row has no label to judge by."""
+    label = prediction.get("label") or {}
+    if not label.get("fields"):
+        return None, None, ""
+    found = score(str(prediction.get("answer", "")), label)
+    return found, found.value, UNREAD if not found.is_read else RIGHT if found.is_right else WRONG
 
 
-def _corrected(answer: str, item: Mapping[str, Any]) -> tuple[float | None, str]:
-    fair = [each for _, each in corrected_marks(answer, item)]
+def corrected(answer: str, item: Mapping[str, Any]) -> tuple[float | None, str]:
+    """Mean of the corrected marks of an answer to an item of ChatTS's own sets, and its outcome."""
+    try:
+        fair = [each for _, each in corrected_marks(answer, item)]
+    except (KeyError, TypeError, ValueError):
+        return None, ""
     values = [value for each in fair for group in each.groups.values() for value in group]
+    if not all(each.is_read for each in fair):
+        return sum(values) / len(values) if values else 0.0, UNREAD
     if not values:
         return None, ""
     value = sum(values) / len(values)
-    return value, UNREAD if not all(each.is_read for each in fair) else RIGHT if value >= 1.0 else WRONG
-
-
-def _entry(answer: AnsweredRow, offset: int) -> tuple[Key, Entry]:
-    label = answer.prediction.get("label") or {}
-    _, value, outcome = judged(answer.prediction)
-    task, language = str(label.get("task") or ""), str(label.get("language") or "")
-    entry = Entry(offset, intern(answer.model), intern(task), intern(language), value, outcome)
-    return (intern(answer.dataset), int(answer.prediction["row"])), entry
+    return value, RIGHT if value >= 1.0 else WRONG
 
 
 def _passes(entries: Sequence[Entry], query: Query) -> bool:

@@ -11,6 +11,7 @@ from tsft.data.examples import PLACEHOLDER, RowRefused
 from tsft.data.row_access import LocatedRow
 from tsft.data.shapes import turns_of
 from tsft.errors import UserError
+from tsft.run.evaluation import CHATTS
 from tsft.run.ports import EnginePort
 from tsft.store.evaluations import EvaluationInfo, evaluation_folder, list_evaluations, read_evaluation, read_report
 from tsft.store.workspace import Workspace
@@ -77,7 +78,15 @@ class EvaluateRoom:
         return read_report(info.folder)
 
     def index(self, info: EvaluationInfo) -> AnswerIndex:
-        return self.shelf.index(info.folder)
+        is_chatts = info.settings.mode == CHATTS
+        return self.shelf.index(info.folder, (lambda key: self.item(info, key)) if is_chatts else None)
+
+    def item(self, info: EvaluationInfo, key: Key) -> Mapping[str, Any]:
+        """The raw record of a row, {} where it cannot be had any more."""
+        try:
+            return self.row(info, key).raw.record or {}
+        except UserError:
+            return {}
 
     def rows_room(self, info: EvaluationInfo) -> DataRoom:
         return OwnRoom(self.data.workspace, self.data.engine, self.data.jobs, info.settings.folder)
