@@ -1,4 +1,4 @@
-"""A finished evaluation on disk: a small generated dataset, answers of scripted "models", and the report made of them."""
+"""A finished evaluation on disk: a small generated dataset, answers of scripted "models", and their report."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tests.data_fakes import write_lines
 from tests.evaluate_rows import generated, question
 from tsft.atomic import write_json
-from tests.data_fakes import write_lines
 from tsft.evaluate.baselines import fit_baselines
 from tsft.evaluate.chatts import chatts_report
 from tsft.evaluate.control_rows import CONTROLS

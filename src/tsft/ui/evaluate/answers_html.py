@@ -16,7 +16,8 @@ ROWS_SHOWN = 25
 TEXT_LENGTH = 160
 # A choice in a filter, or Enter in its search, asks for rows; typing alone does nothing.
 FILTER = """
-const told = () => Object.fromEntries([...element.querySelectorAll('[data-filter]')].map((each) => [each.dataset.filter, each.value]));
+const controls = () => [...element.querySelectorAll('[data-filter]')];
+const told = () => Object.fromEntries(controls().map((each) => [each.dataset.filter, each.value]));
 let last = '';
 element.addEventListener('change', () => {
   const query = told(), text = JSON.stringify(query);
@@ -76,7 +77,9 @@ def answers_html(
     head = [_said(f"page.evaluate.column.{each}", language) for each in ("row", "task", "question", "truth")]
     head += [escape(each) for each in models]
     cells = "".join(f'<th scope="col">{each}</th>' for each in head)
-    rows = "".join(_row(each, index, told[each], questions.get(each, ""), models, each == chosen, head, language) for each in shown)
+    rows = "".join(
+        _row(each, index, told[each], questions.get(each, ""), models, each == chosen, head, language) for each in shown
+    )
     table = f'<table class="answers"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>'
     return f'<div class="wide" tabindex="0">{table}</div>{pager_html(first, len(shown), len(keys), language)}'
 
@@ -85,7 +88,10 @@ def pager_html(first: int, shown: int, count: int, language: str) -> str:
     """Which rows these are, and the way to those beside them."""
     told = translate(language, "page.evaluate.listed", first=first + 1, last=first + shown, count=count)
     turns = []
-    for name, at, can in (("back", first - ROWS_SHOWN, first > 0), ("more", first + ROWS_SHOWN, first + shown < count)):
+    for name, at, can in (
+        ("back", first - ROWS_SHOWN, first > 0),
+        ("more_rows", first + ROWS_SHOWN, first + shown < count),
+    ):
         label = _said(f"page.evaluate.{name}", language)
         is_off = "" if can else " disabled"
         turns.append(f'<button type="button" data-first="{max(0, at)}"{is_off}>{label}</button>')
@@ -118,7 +124,12 @@ def _row(
     task = str(label.get("task") or "")
     truth = label_text(label, language) if task and not _is_text(label) else str(one.get("reference") or "")
     name = f'<button type="button">{key[1] + 1:,}</button>'
-    cells = [name, escape(task_word(task, language)) if task else NONE, _text(question.splitlines()[-1:]), _text([truth])]
+    cells = [
+        name,
+        escape(task_word(task, language)) if task else NONE,
+        _text(question.splitlines()[-1:]),
+        _text([truth]),
+    ]
     for model in models:
         answer = told.get(model)
         text = str(answer.prediction.get("answer", "")) if answer is not None else ""

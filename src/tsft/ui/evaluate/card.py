@@ -34,7 +34,7 @@ ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a row. view: None where its dataset has it no more; problem: why. is_other: its label changed."""
+    """What is known of a row. view: None where its dataset has it no more (problem says why). is_other: it changed."""
 
     key: Key
     answers: Mapping[str, AnsweredRow]
@@ -93,7 +93,7 @@ def marks(card: Card, language: str) -> tuple[list[Mark], list[Mark]]:
     lengths = [len(each.points) for each in card.view.series]
     right = {each["name"]: each["value"] for each in card.label.get("fields") or ()}
     true = list(marks_of(card.label, right, TRUTH, translate(language, "page.evaluate.true"), count))
-    told = []
+    told: list[Mark] = []
     for place, (model, found) in enumerate(card.scores.items()):
         if found is not None:
             told += marks_of(card.label, found.parsed, SAID[place % len(SAID)], model, count)
@@ -106,11 +106,12 @@ def _drawing(card: Card, info: EvaluationInfo, language: str) -> str:
         return ""
     inside, beyond = marks(card, language)
     drawn = series_html(card.view.series, inside, language, key=f"{info.id}:{card.key[0]}:{card.key[1]}")
-    lines = "".join(
-        f'<p class="field-problem">{escape(translate(language, "page.evaluate.beyond", model=each.label, first=each.first, last=each.last))}</p>'
-        for each in beyond
-    )
+    lines = "".join(f'<p class="field-problem">{escape(_beyond(each, language))}</p>' for each in beyond)
     return f"{_legend(card, inside, language)}{drawn}{lines}"
+
+
+def _beyond(mark: Mark, language: str) -> str:
+    return translate(language, "page.evaluate.beyond", model=mark.label, first=mark.first, last=mark.last)
 
 
 def _legend(card: Card, inside: list[Mark], language: str) -> str:
@@ -155,7 +156,7 @@ def _texts(card: Card, index: AnswerIndex, language: str) -> str:
         text = text or f"<i>{escape(translate(language, 'page.evaluate.empty_answer'))}</i>"
         loss = ""
         if each.loss is not None:
-            loss = f' <small>{escape(translate(language, "page.evaluate.loss_of", loss=f"{each.loss:.4g}"))}</small>'
+            loss = f" <small>{escape(translate(language, 'page.evaluate.loss_of', loss=f'{each.loss:.4g}'))}</small>"
         parts.append(f'<p class="turn answer"><b>{escape(model)}</b>{outcome}{loss}<br>{text}</p>')
     return f'<div class="said-texts">{"".join(parts)}</div>'
 

@@ -1,4 +1,4 @@
-"""The report on ChatTS's sets A and B: its own figures, the corrected ones beside them, and what is wrong with its own."""
+"""The report on ChatTS's sets A and B: its own figures, the corrected ones beside, and what is wrong with its own."""
 
 from collections.abc import Mapping
 from html import escape
@@ -58,7 +58,7 @@ def _defects(report: ChattsReport, language: str) -> str:
         f"{escape(say(language, each.sentence))}</li>"
         for each in found
     )
-    return f"<h4>{_said('page.evaluate.part.defects', language)}</h4><ul class=\"defects\">{lines}</ul>"
+    return f'<h4>{_said("page.evaluate.part.defects", language)}</h4><ul class="defects">{lines}</ul>'
 
 
 def _sides(language: str) -> list[str]:

@@ -52,13 +52,17 @@ def _draw(axes: Any, found: Confusion, unread: str, colours: tuple[str, ...]) ->
     for row in range(count):
         for column in range(count + 1):
             share = float(shares[row, column])
+            left, right, top, bottom = column + 0.03, column + 0.97, row + 0.03, row + 0.97
             colour = _blend(colours[0], colours[1], share)
-            axes.fill([column + 0.03, column + 0.97, column + 0.97, column + 0.03], [row + 0.03, row + 0.03, row + 0.97, row + 0.97], color=colour, linewidth=0)  # fmt: skip
-            ink = colours[3] if share > 0.45 else colours[2]
-            axes.text(column + 0.5, row + 0.52, f"{int(table[row, column])}", ha="center", va="center", color=ink, fontsize=FONT_POINTS, fontweight="bold" if row == column else "normal")  # fmt: skip
+            axes.fill([left, right, right, left], [top, top, bottom, bottom], color=colour, linewidth=0)
+            look = {"color": colours[3] if share > 0.45 else colours[2], "fontsize": FONT_POINTS}
+            weight = "bold" if row == column else "normal"
+            number = str(int(table[row, column]))
+            axes.text(column + 0.5, row + 0.52, number, ha="center", va="center", fontweight=weight, **look)
     names = [_short(each) for each in found.classes]
-    axes.set_xticks([each + 0.5 for each in range(count + 1)], [*names, unread], rotation=40, ha="right", parse_math=False)  # fmt: skip
-    axes.set_yticks([each + 0.5 for each in range(count)], names, parse_math=False)
+    places = [each + 0.5 for each in range(count + 1)]
+    axes.set_xticks(places, [*names, unread], rotation=40, ha="right", parse_math=False)
+    axes.set_yticks(places[:-1], names, parse_math=False)
     axes.tick_params(length=0, pad=3, labelcolor=colours[4], labelsize=FONT_POINTS)
     for spine in axes.spines.values():
         spine.set_visible(False)

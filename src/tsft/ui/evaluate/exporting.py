@@ -10,6 +10,7 @@ from typing import Any
 
 from tsft.atomic import replacing
 from tsft.errors import UserError, message
+from tsft.evaluate.chatts import ChattsReport
 from tsft.evaluate.report import Report
 from tsft.evaluate.statistics import Estimate
 from tsft.i18n import translate
@@ -102,24 +103,26 @@ def answers(room: EvaluateRoom, info: EvaluationInfo) -> Iterator[dict[str, Any]
 
 
 def scores(report: Mapping[str, Any], info: EvaluationInfo) -> Iterator[list[Any]]:
-    """Every figure of the report as one line; of ChatTS's own sets the corrected ones and, without interval, its own."""
+    """Every figure of the report as one line of SCORE_COLUMNS."""
     if info.settings.mode == CHATTS:
-        for model, told in report.items():
-            for group, value in told["original"].items():
-                yield [model, False, "", "", f"original.{group}", value, "", "", ""]
-            for group, each in told["corrected"].items():
-                yield [model, False, "", "", f"corrected.{group}", each["value"], each["low"], each["high"], each["series_count"]]
+        for name, told in report.items():
+            chatts = ChattsReport.from_json(told)
+            for group, value in chatts.original.items():
+                yield [name, False, "", "", f"original.{group}", value, "", "", ""]
+            for group, estimate in chatts.corrected.items():
+                yield from _line(name, False, "", "", f"corrected.{group}", estimate)
         return
     for model in Report.from_json(report).models:
+        about = (model.name, model.is_baseline)
         for task, part in (("", model.everything), *((each.task, each.everything) for each in model.tasks)):
             for name in ("score", "right", "unread"):
-                yield from _line(model.name, model.is_baseline, task, "", name, getattr(part, name))
+                yield from _line(*about, task, "", name, getattr(part, name))
         for each in model.tasks:
             for name, estimate in each.texts.items():
-                yield from _line(model.name, model.is_baseline, each.task, "", name, estimate)
+                yield from _line(*about, each.task, "", name, estimate)
             for field in each.fields:
                 for name, estimate in field.metrics.items():
-                    yield from _line(model.name, model.is_baseline, each.task, field.name, name, estimate)
+                    yield from _line(*about, each.task, field.name, name, estimate)
 
 
 def page_html(info: EvaluationInfo, shown: str, language: str) -> str:
@@ -135,7 +138,9 @@ def page_html(info: EvaluationInfo, shown: str, language: str) -> str:
 """
 
 
-def _line(model: str, is_baseline: bool, task: str, field: str, metric: str, found: Estimate | None) -> Iterator[list[Any]]:
+def _line(
+    model: str, is_baseline: bool, task: str, field: str, metric: str, found: Estimate | None
+) -> Iterator[list[Any]]:
     if found is not None:
         yield [model, is_baseline, task, field, metric, found.value, found.low, found.high, found.series_count]
 

@@ -1,4 +1,4 @@
-"""Figures of a report as a person reads them: a value with its interval, the name of a metric, of a task, of a model."""
+"""Figures of a report as a person reads them: a value with its interval, names of metrics and models, tables."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -51,9 +51,8 @@ def chance_text(chance: float | None) -> str:
 
 def metric_html(metric: str, language: str) -> str:
     """The name of a metric with what it is and from where to where it runs, for those who point at it."""
-    return (
-        f'<abbr title="{escape(metric_help(metric, language), quote=True)}">{escape(metric_word(metric, language))}</abbr>'
-    )
+    about = escape(metric_help(metric, language), quote=True)
+    return f'<abbr title="{about}">{escape(metric_word(metric, language))}</abbr>'
 
 
 def metric_word(metric: str, language: str) -> str:

@@ -54,8 +54,9 @@ def head_html(info: EvaluationInfo, has_report: bool, language: str) -> str:
         seed=settings.seed,
     )
     kinds = KINDS if has_report else (ANSWERS_CSV, ANSWERS_JSONL)
+    words = {each: _said(f"page.evaluate.take.{each}", language) for each in kinds}
     takes = "".join(
-        f'<button type="button" class="tool" data-take="{each}">{_said(f"page.evaluate.take.{each}", language)}</button>'
+        f'<button type="button" class="tool" data-take="{each}">{words[each]}</button>'
         for each in kinds
         if info.answered or each not in (ANSWERS_CSV, ANSWERS_JSONL)
     )

@@ -1,4 +1,4 @@
-"""The report of an evaluation as HTML: what it says in words, scores of all models side by side, and each task whole."""
+"""The report of an evaluation as HTML: what it says in words, all models side by side, and each task whole."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -51,7 +51,9 @@ def verdicts_html(verdicts: Sequence[Message], language: str) -> str:
     for each in verdicts:
         kind = each.key.rsplit(".", 1)[-1]
         css, sign = ("bad", "✕") if kind in BAD_NEWS else ("good", "✓") if kind in GOOD_NEWS else ("calm", "·")
-        lines.append(f'<li class="{css}"><b aria-hidden="true">{sign}</b> <span>{escape(say(language, each))}</span></li>')
+        lines.append(
+            f'<li class="{css}"><b aria-hidden="true">{sign}</b> <span>{escape(say(language, each))}</span></li>'
+        )
     return f'<ul class="verdicts">{"".join(lines)}</ul>' if lines else ""
 
 
@@ -119,7 +121,9 @@ def _tasks(report: Report, language: str) -> str:
         count = escape(translate(language, "page.evaluate.rows_of", count=rows))
         title = f"{escape(task_word(name, language))} <small>{count}</small>"
         body = _task_table(told, language) + _confusions(told, language)
-        parts.append(f'<details class="part task" data-task="{escape(name)}"><summary>{title}</summary>{body}</details>')
+        parts.append(
+            f'<details class="part task" data-task="{escape(name)}"><summary>{title}</summary>{body}</details>'
+        )
     return "".join(parts)
 
 
@@ -185,7 +189,10 @@ def _comparisons(report: Report, language: str) -> str:
         return ""
     baselines = {each.name for each in report.models if each.is_baseline}
     columns = ("task", "rows", "difference", "chance", "only_first", "only_second", "mcnemar")
-    head = [_said("page.evaluate.column.pair", language), *(_said(f"page.evaluate.column.{e}", language) for e in columns)]
+    head = [
+        _said("page.evaluate.column.pair", language),
+        *(_said(f"page.evaluate.column.{e}", language) for e in columns),
+    ]
     rows = [_compared(each, baselines, language) for each in report.comparisons]
     body = table_html(head, rows, "comparisons")
     return _part("page.evaluate.part.comparisons", body, language, about="page.evaluate.about.comparisons")

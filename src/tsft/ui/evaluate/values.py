@@ -63,7 +63,9 @@ def marks_of(label: Mapping[str, Any], values: Mapping[str, Any], css: str, name
                 yield Mark(number, int(start), max(int(start), int(end) - 1), name, css)
         elif field["kind"] == "events":
             for each in value:
-                yield Mark(number, int(each["start"]), int(each["start"]), f"{name}: {_option(field, each['type'])}", css)
+                yield Mark(
+                    number, int(each["start"]), int(each["start"]), f"{name}: {_option(field, each['type'])}", css
+                )
 
 
 def series_of(label: Mapping[str, Any], count: int) -> int:
