@@ -25,12 +25,19 @@ def figure_html(estimate: Estimate | None, metric: str = "") -> str:
     """ "63.2 %" with "58.0–68.1" below it, or a plain number; a dash where it is undefined."""
     if estimate is None:
         return NONE
-    number = plain if metric in PLAIN else _percent
+    number = number_text if metric in PLAIN else _percent
     unit = "" if metric in PLAIN else " %"
     told = f"{number(estimate.value)}{unit}"
     if estimate.low is None or estimate.high is None:
         return told
     return f"{told}<small>{number(estimate.low)}–{number(estimate.high)}</small>"
+
+
+def number_text(value: float) -> str:
+    """A number of the data's own size, never as a power of ten where a person would write it out."""
+    if value and not 1e-4 <= abs(value) < 1e9:
+        return plain(value)
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
 
 
 def difference_html(difference: Difference | None) -> str:

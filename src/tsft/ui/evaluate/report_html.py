@@ -194,8 +194,9 @@ def _comparisons(report: Report, language: str) -> str:
         *(_said(f"page.evaluate.column.{e}", language) for e in columns),
     ]
     rows = [_compared(each, baselines, language) for each in report.comparisons]
-    body = table_html(head, rows, "comparisons")
-    return _part("page.evaluate.part.comparisons", body, language, about="page.evaluate.about.comparisons")
+    about = f'<p class="quiet">{_said("page.evaluate.about.comparisons", language)}</p>'
+    title = f"<summary>{_said('page.evaluate.part.comparisons', language)}</summary>"
+    return f'<details class="part">{title}{about}{table_html(head, rows, "comparisons")}</details>'
 
 
 def _compared(pair: Comparison, baselines: set[str], language: str) -> str:

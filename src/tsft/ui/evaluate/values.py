@@ -6,7 +6,8 @@ from typing import Any
 from tsft.evaluate.scores import Score
 from tsft.i18n import translate
 from tsft.ui.data.series_html import Mark
-from tsft.ui.readings import NONE, plain
+from tsft.ui.evaluate.figures import number_text
+from tsft.ui.readings import NONE
 
 # How marks of what was said are drawn, a model after another; what is true has a look of its own.
 TRUTH = "truth"
@@ -109,4 +110,4 @@ def _option(field: Mapping[str, Any], value: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else plain(float(value))
+    return f"{value:,}" if isinstance(value, int) else number_text(float(value))
