@@ -243,7 +243,7 @@ def _place(context: PageContext) -> Parts:
     form = Form(words, context.engine.limits)
     words_feed = gr.HTML(words_feed_html(""), elem_id="words-feed", elem_classes=["feed"])
     top = place_top_bar(form, words)
-    with gr.Tabs(elem_id="tabs", selected="train") as tabs:
+    with gr.Tabs(elem_id="tabs", selected="train", overflow_behavior="wrap") as tabs:
         with gr.Tab(id="train", elem_id="tab-train") as train_tab:
             train = place_train_tab(form, words, context)
         with gr.Tab(id="runs", elem_id="tab-runs") as runs_tab:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -38,7 +39,10 @@ def drawn(found: Confusion, unread: str, colours: tuple[str, ...]) -> bytes:
         place = (LEFT / width, 76 / height, (count + 1) * CELL / width, count * CELL / height)
         _draw(figure.add_axes(place), found, unread, colours)
         written = io.BytesIO()
-        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        with warnings.catch_warnings():
+            # The text is written as text: the browser has the signs that matplotlib's own font lacks.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return written.getvalue()
 
 

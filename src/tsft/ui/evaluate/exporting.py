@@ -95,7 +95,7 @@ def answers(room: EvaluateRoom, info: EvaluationInfo) -> Iterator[dict[str, Any]
             "score": value,
             "outcome": outcome,
             "loss": each.loss,
-            "question": room.question(info, key),
+            "question": room.whole_question(info, key),
             "truth": {field["name"]: field["value"] for field in label.get("fields") or ()},
             "reference": str(told.get("reference") or ""),
             "answer": str(told.get("answer", "")),

@@ -22,7 +22,7 @@ from tsft.ui.evaluate.answer_index import AnswerIndex, Key, Shelf
 from tsft.ui.top_bar import result_choices
 
 # Questions that are kept for the search and the table, and how much of each.
-QUESTIONS_KEPT, QUESTION_LENGTH = 20_000, 400
+QUESTIONS_KEPT, QUESTION_LENGTH = 10_000, 1_200
 
 
 @dataclass(frozen=True)
@@ -101,23 +101,24 @@ class EvaluateRoom:
         return rows.row(key[1])
 
     def question(self, info: EvaluationInfo, key: Key) -> str:
-        """The beginning of the question, its series as "…"; "" where the row cannot be had any more."""
+        """The end of the question, kept; what is asked stands behind the lines that introduce the series."""
         kept = (info.settings.folder, *key)
-        if kept not in self.questions:
-            self.questions[kept] = self._question(info, key)
+        found = self.questions.get(kept)
+        if found is None:
+            found = self.questions[kept] = self.whole_question(info, key)[-QUESTION_LENGTH:]
             while len(self.questions) > QUESTIONS_KEPT:
                 self.questions.popitem(last=False)
-        return self.questions[kept]
+        return found
 
-    def _question(self, info: EvaluationInfo, key: Key) -> str:
+    def whole_question(self, info: EvaluationInfo, key: Key) -> str:
+        """The last question of a row, its series as "…"; "" where the row cannot be had any more."""
         try:
             located = self.row(info, key)
             turns = turns_of(located.raw.record, located.mapping) if located.raw.record is not None else []
         except (UserError, RowRefused):
             return ""
         asked = [each["content"] for each in turns if each["role"] == "user"]
-        # The question stands behind the lines that introduce the series.
-        return asked[-1].replace(PLACEHOLDER, "…").strip()[-QUESTION_LENGTH:] if asked else ""
+        return asked[-1].replace(PLACEHOLDER, "…").strip() if asked else ""
 
 
 def label_of(located: LocatedRow) -> Mapping[str, Any]:
