@@ -82,7 +82,7 @@ def field_ids() -> dict[str, str]:
 def _place_hidden(placing: Placing, chosen: Mapping[str, Any]) -> None:
     with gr.Row(equal_height=False):
         for name in ("measures_loss", "writes_answers", "baselines", "point_adjusted"):
-            placing.put(name, gr.Checkbox, value=getattr(START, name), min_width=170)
+            placing.put(name, gr.Checkbox, value=getattr(START, name))
     placing.put("train_datasets", gr.Dropdown, **chosen)
     placing.put("controls", gr.CheckboxGroup, _controls, choices=list(CONTROLS), value=[])
     with gr.Row(equal_height=False):
