@@ -12,6 +12,7 @@ from tsft.ui.context import PageContext
 from tsft.ui.data.tab import place_data_tab
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
 from tsft.ui.endpoints import place_endpoints
+from tsft.ui.evaluate.tab import place_evaluate_tab
 from tsft.ui.events import BESIDE, PRIVATE
 from tsft.ui.failure_desk import START_AGAIN, changed_config, wire_bundle
 from tsft.ui.folds import SIMPLE
@@ -242,7 +243,7 @@ def _place(context: PageContext) -> Parts:
     form = Form(words, context.engine.limits)
     words_feed = gr.HTML(words_feed_html(""), elem_id="words-feed", elem_classes=["feed"])
     top = place_top_bar(form, words)
-    with gr.Tabs(elem_id="tabs", selected="train") as tabs:
+    with gr.Tabs(elem_id="tabs", selected="train", overflow_behavior="wrap") as tabs:
         with gr.Tab(id="train", elem_id="tab-train") as train_tab:
             train = place_train_tab(form, words, context)
         with gr.Tab(id="runs", elem_id="tab-runs") as runs_tab:
@@ -252,6 +253,8 @@ def _place(context: PageContext) -> Parts:
             with gr.Tab(id="data", elem_id="tab-data") as data_tab:
                 place_data_tab(words, data_tab, context.data, top.language, who)
             words.add(data_tab, label="page.tab.data")
+            with gr.Tab(id="evaluate", elem_id="tab-evaluate") as evaluate_tab:
+                place_evaluate_tab(words, evaluate_tab, context, context.data, top.language, who, tabs)
     words.add(train_tab, label="page.tab.train")
     words.add(runs_tab, label="page.tab.runs")
     return Parts(

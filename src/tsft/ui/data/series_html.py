@@ -15,8 +15,13 @@ from tsft.ui.pictures import extent
 
 # Points of one series that a browser is sent; of a longer one the lowest and the highest of each stretch.
 POINTS = 50_000
-# Classes of marks: what a text quotes, what is not there, and the colours of a list of labels.
-MARK_CLASSES = ("question", "answer", "wrong", "good", *(f"c{number}" for number in range(1, 11)))
+# Classes of marks: what a text quotes, what is not there, the colours of a list of labels, and what is
+# true beside what several models said.
+MARK_CLASSES = (
+    *("question", "answer", "wrong", "good", "truth"),
+    *(f"c{number}" for number in range(1, 11)),
+    *(f"said{number}" for number in range(1, 5)),
+)
 _WORDS = ("point", "gap", "zoom_in", "zoom_out", "reset", "help", "brush_help", "chosen")
 # Placeholders of sentences that the browser fills in.
 _LATER = {"index": "{index}", "first": "{first}", "last": "{last}"}

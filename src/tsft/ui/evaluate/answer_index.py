@@ -1,0 +1,248 @@
+"""Where each answer of an evaluation stands in its file and what it scored, so that a page of a large one is quick.
+
+The texts stay in the file: an entry is a few numbers. Answers under a control are counted only; they show other series.
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from sys import intern
+from typing import Any, NamedTuple
+
+from tsft.evaluate.chatts_corrected import corrected_marks
+from tsft.evaluate.scores import Score, score
+from tsft.store.evaluations import AnsweredRow, EvaluationFolder
+
+RIGHT, WRONG, UNREAD = "right", "wrong", "unread"
+OUTCOMES = (RIGHT, WRONG, UNREAD)
+WORST, BEST, IN_ORDER = "worst", "best", "row"
+ORDERS = (WORST, BEST, IN_ORDER)
+# Indices kept at once: a few evaluations are looked at beside each other.
+KEPT = 4
+
+Key = tuple[str, int]
+Texts = Callable[[Key], str]
+# The raw record of a row of ChatTS's own sets; {} where it cannot be had any more.
+Item = Callable[[Key], Mapping[str, Any]]
+
+
+class Entry(NamedTuple):
+    """One answer. offset: of its line in bytes; value: its score 0–1, None where it cannot be judged.
+
+    outcome: one of OUTCOMES, "" where it cannot be judged.
+    """
+
+    offset: int
+    model: str
+    task: str
+    language: str
+    value: float | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows, and in which order. Empty text means all. text: looked for in questions and answers."""
+
+    model: str = ""
+    task: str = ""
+    language: str = ""
+    outcome: str = ""
+    order: str = WORST
+    text: str = ""
+    first: int = 0
+
+    @staticmethod
+    def of(given: Mapping[str, Any]) -> "Query":
+        """What a browser sent; what is no such choice counts as none."""
+        words = {name: str(given.get(name) or "") for name in ("model", "task", "language", "outcome", "text")}
+        words["text"] = words["text"].strip()
+        words["outcome"] = words["outcome"] if words["outcome"] in OUTCOMES else ""
+        order = given.get("order")
+        first = given.get("first")
+        return Query(
+            **words,
+            order=str(order) if order in ORDERS else WORST,
+            first=max(0, int(first)) if isinstance(first, (int, float)) else 0,
+        )
+
+
+class AnswerIndex:
+    """The answers of one folder by row. Grows with the file; any thread may call.
+
+    item: of ChatTS's own sets, whose answers are judged by their items instead of their labels.
+    """
+
+    def __init__(self, folder: EvaluationFolder, item: Item | None = None) -> None:
+        self._folder, self._item = folder, item
+        self._read_bytes = 0
+        self._lock = threading.RLock()
+        self._rows: dict[Key, dict[str, Entry]] = {}
+        self._models: dict[str, None] = {}
+        self.controlled = 0
+
+    def refresh(self) -> "AnswerIndex":
+        """Take in the lines that were added since. A line without its end is left for the next time."""
+        with self._lock:
+            try:
+                size = self._folder.predictions.stat().st_size
+            except OSError:
+                size = 0
+            if size < self._read_bytes:
+                self._read_bytes, self.controlled = 0, 0
+                self._rows.clear()
+                self._models.clear()
+            if size > self._read_bytes:
+                self._take()
+        return self
+
+    @property
+    def models(self) -> list[str]:
+        """In the order in which they were asked."""
+        return list(self._models)
+
+    @property
+    def tasks(self) -> list[str]:
+        return sorted(self._every(lambda each: each.task))
+
+    @property
+    def languages(self) -> list[str]:
+        return sorted(each for each in self._every(lambda each: each.language) if each)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def find(self, query: Query, question: Texts = lambda key: "") -> list[Key]:
+        """The rows that pass, in the order that is wanted. question: the text of a row's question, for the search."""
+        with self._lock:
+            found = [
+                (key, entries)
+                for key, entries in ((key, self._asked(each, query)) for key, each in self._rows.items())
+                if entries and _passes(entries, query)
+            ]
+        if query.text:
+            wanted = query.text.casefold()
+            found = [(key, each) for key, each in found if self._holds(key, each, wanted, question)]
+        if query.order == IN_ORDER:
+            return [key for key, _ in sorted(found, key=lambda each: each[0])]
+        sign = -1.0 if query.order == BEST else 1.0
+        # What cannot be judged comes last either way.
+        ranked = sorted(found, key=lambda each: (_mean(each[1]) is None, sign * (_mean(each[1]) or 0.0), each[0]))
+        return [key for key, _ in ranked]
+
+    def entries(self, key: Key) -> Mapping[str, Entry]:
+        """By model."""
+        with self._lock:
+            return dict(self._rows.get(key, {}))
+
+    def answers(self, key: Key) -> dict[str, AnsweredRow]:
+        """The answers to a row by model, read from the file; in the order of `models`."""
+        entries = self.entries(key)
+        if not entries:
+            return {}
+        with self._folder.predictions.open("rb") as file:
+            found = {}
+            for model in self.models:
+                if model in entries:
+                    file.seek(entries[model].offset)
+                    found[model] = AnsweredRow(**json.loads(file.readline()))
+        return found
+
+    def _entry(self, answer: AnsweredRow, offset: int) -> tuple[Key, Entry]:
+        label = answer.prediction.get("label") or {}
+        key = (intern(answer.dataset), int(answer.prediction["row"]))
+        if self._item is not None and not answer.control:
+            value, outcome = corrected(str(answer.prediction.get("answer", "")), self._item(key))
+        else:
+            _, value, outcome = judged(answer.prediction) if not answer.control else (None, None, "")
+        task, language = str(label.get("task") or ""), str(label.get("language") or "")
+        return key, Entry(offset, intern(answer.model), intern(task), intern(language), value, outcome)
+
+    def _every(self, of: Callable[[Entry], str]) -> list[str]:
+        with self._lock:
+            return list(dict.fromkeys(of(each) for row in self._rows.values() for each in row.values()))
+
+    def _asked(self, row: Mapping[str, Entry], query: Query) -> Sequence[Entry]:
+        return [each for each in row.values() if query.model in ("", each.model)]
+
+    def _holds(self, key: Key, entries: Sequence[Entry], wanted: str, question: Texts) -> bool:
+        told = self.answers(key)
+        texts = [str(told[each.model].prediction.get("answer", "")) for each in entries if each.model in told]
+        texts += [str(each.prediction.get("reference", "")) for each in told.values()]
+        return any(wanted in text.casefold() for text in texts) or wanted in question(key).casefold()
+
+    def _take(self) -> None:
+        with self._folder.predictions.open("rb") as file:
+            file.seek(self._read_bytes)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                offset, self._read_bytes = self._read_bytes, self._read_bytes + len(line)
+                try:
+                    answer = AnsweredRow(**json.loads(line))
+                    key, entry = self._entry(answer, offset)
+                except (ValueError, TypeError, KeyError):
+                    continue  # cut off by a crash, or of a newer tsft: the others count all the same
+                if answer.control:
+                    self.controlled += 1
+                else:
+                    self._rows.setdefault(key, {})[entry.model] = entry
+                    self._models[entry.model] = None
+
+
+class Shelf:
+    """The indices of the evaluations that were looked at last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Path, AnswerIndex] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def index(self, folder: EvaluationFolder, item: Item | None = None) -> AnswerIndex:
+        """As the file stands now."""
+        with self._lock:
+            index = self._kept.setdefault(folder.path, AnswerIndex(folder, item))
+            self._kept.move_to_end(folder.path)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return index.refresh()
+
+
+def judged(prediction: Mapping[str, Any]) -> tuple[Score | None, float | None, str]:
+    """The score of an answer, its value (0–1) and its outcome; None and "" where its row has no label to judge by."""
+    label = prediction.get("label") or {}
+    if not label.get("fields"):
+        return None, None, ""
+    found = score(str(prediction.get("answer", "")), label)
+    return found, found.value, UNREAD if not found.is_read else RIGHT if found.is_right else WRONG
+
+
+def corrected(answer: str, item: Mapping[str, Any]) -> tuple[float | None, str]:
+    """Mean of the corrected marks of an answer to an item of ChatTS's own sets, and its outcome."""
+    try:
+        fair = [each for _, each in corrected_marks(answer, item)]
+    except (KeyError, TypeError, ValueError):
+        return None, ""
+    values = [value for each in fair for group in each.groups.values() for value in group]
+    if not all(each.is_read for each in fair):
+        return sum(values) / len(values) if values else 0.0, UNREAD
+    if not values:
+        return None, ""
+    value = sum(values) / len(values)
+    return value, RIGHT if value >= 1.0 else WRONG
+
+
+def _passes(entries: Sequence[Entry], query: Query) -> bool:
+    one = entries[0]
+    if query.task not in ("", one.task) or query.language not in ("", one.language):
+        return False
+    if query.outcome == RIGHT:
+        return all(each.outcome == RIGHT for each in entries)
+    return not query.outcome or any(each.outcome == query.outcome for each in entries)
+
+
+def _mean(entries: Sequence[Entry]) -> float | None:
+    known = [each.value for each in entries if each.value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,293 @@
+"""The Evaluate tab without a browser: its form, its list, its report, and what its handlers answer."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from tests.evaluation_folders import TASKS, chatts_evaluation, evaluation, often_right, right
+from tests.fakes import FakeEngine
+from tsft.errors import Problem, UserError, message
+from tsft.evaluate.chatts import ChattsReport
+from tsft.evaluate.closed import confusion
+from tsft.evaluate.report import Report
+from tsft.evaluate.statistics import Difference, Estimate
+from tsft.i18n import LANGUAGES, sentences, translate
+from tsft.run.evaluation import ANSWERING, PHASES, Evaluation, EvaluationSettings
+from tsft.store.evaluations import FAILED, INTERRUPTED, RUNNING, STOPPED, note
+from tsft.store.workspace import open_workspace
+from tsft.ui.context import PageContext, ResultChoice
+from tsft.ui.data.room import DataRoom
+from tsft.ui.evaluate.answer_index import Query
+from tsft.ui.evaluate.chatts_html import chatts_html
+from tsft.ui.evaluate.confusion import MOST_CLASSES, confusion_html
+from tsft.ui.evaluate.desk import Desk
+from tsft.ui.evaluate.figures import PLAIN, difference_html, figure_html
+from tsft.ui.evaluate.form import HIDDEN, field_ids, settings_of
+from tsft.ui.evaluate.listing import list_html
+from tsft.ui.evaluate.problems import problems_html
+from tsft.ui.evaluate.progress import progress_html, revision
+from tsft.ui.evaluate.report_html import BAD_NEWS, GOOD_NEWS, report_html
+from tsft.ui.evaluate.room import EvaluateRoom
+from tsft.ui.evaluate.tab import _place
+from tsft.ui.words import Words
+
+MODELS = {"tuned": right, "base": often_right}
+RESULT = ResultChoice("runs/a/adapter", "pumps", "adapter", 30, 1.2)
+
+
+class Session:
+    """A desk over a workspace of its own; `call` gives the answer of a handler by the names of the tab's fields."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace, self.engine = open_workspace(folder), FakeEngine()
+        self.context = PageContext(self.engine, results=lambda: [RESULT])
+        self.room = EvaluateRoom(self.context, DataRoom(self.workspace, self.engine))
+        with gr.Blocks(), gr.Tab(id="evaluate") as tab:
+            self.at = _place(Words(), tab)
+        self.desk = Desk(self.at, self.room, lambda request: "ada")
+        self.names = {id(getattr(self.at, each.name)): each.name for each in dataclasses.fields(self.at)}
+
+    def named(self, updates: dict[Any, Any]) -> dict[str, Any]:
+        controls = {id(each): name for name, each in self.at.form.controls.items()}
+        return {self.names.get(id(at)) or controls[id(at)]: value for at, value in updates.items()}
+
+    def start(self, **values: Any) -> dict[str, Any]:
+        held = {name: each.value for name, each in self.at.form.controls.items()} | values
+        return self.named(self.desk.start("en", None, *held.values()))  # type: ignore[arg-type]
+
+    def act(self, chosen: str, **told: Any) -> dict[str, Any]:
+        return self.named(self.desk.act(chosen, "en", None, event(**told)))  # type: ignore[arg-type]
+
+
+def event(**told: Any) -> Any:
+    return SimpleNamespace(_data=told)
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return Session(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Session, str]:
+    session = Session(tmp_path_factory.mktemp("made"))
+    return session, evaluation(session.workspace, MODELS, tasks={**TASKS, "mcq": 1}).id
+
+
+def report_of(made: tuple[Session, str]) -> tuple[Report, Any]:
+    session, name = made
+    info = session.room.info(name)
+    return Report.from_json(session.room.report(info)), info
+
+
+def test_every_setting_but_the_folder_has_a_control_with_label_and_help_in_each_language(session: Session) -> None:
+    wanted = {each.name for each in dataclasses.fields(EvaluationSettings)} - {"folder"}
+    assert set(session.at.form.controls) == wanted == set(field_ids()) and set(HIDDEN) < wanted
+    ids = [each.elem_id for each in session.at.form.controls.values()]
+    assert ids == [field_ids()[name] for name in session.at.form.controls]
+    for language in LANGUAGES:
+        told = sentences(language)
+        assert {f"page.evaluate.{name}" for name in wanted} | {f"page.evaluate.help.{name}" for name in wanted} <= set(
+            told
+        )
+        assert {f"page.evaluate.phase.{each}" for each in PHASES} <= set(told)
+
+
+def test_the_form_left_alone_says_the_defaults(session: Session) -> None:
+    settings, problems = settings_of(session.at.form, [each.value for each in session.at.form.controls.values()])
+    assert settings == EvaluationSettings() and problems == []
+
+
+def test_start_hands_the_form_to_the_engine_and_follows_what_it_began(session: Session) -> None:
+    answer = session.start(models=["m"], datasets=["d"], temperature=0.5, controls=["noisy"], rows=12.0, name=" x ")
+    assert session.engine.evaluated is not None
+    settings = session.engine.evaluated.settings
+    assert settings.temperature == 0.5 and settings.rows == 12 and settings.controls == ("noisy",)
+    assert settings.name == "x" and answer["followed"] == session.engine.evaluated.id and answer["problems"] == ""
+    assert "Answering: m" in answer["progress"] and answer["timer"].active and answer["stop"]["visible"]
+
+
+def test_everything_that_is_wrong_is_told_at_once_each_at_its_field(session: Session) -> None:
+    html = session.start(batch_size=None, top_p=7, measures_loss=False, writes_answers=False)["problems"]
+    for name in ("models", "datasets", "batch_size", "top_p", "writes_answers"):
+        assert f'data-at="set-evaluate-{name}"' in html
+    assert 'data-fold="evaluate-more"' in html and "A number is needed" in html and "5" in html
+    assert session.engine.evaluated is None
+    told = session.start(batch_size=2.5, models=["m"], datasets=["d"])["problems"]
+    assert told.count("<li") == 1 and "set-evaluate-batch_size" in told
+    assert "&lt;b&gt;" in problems_html([Problem("", message("evaluation.unknown", id="<b>"))], "en")
+
+
+def test_a_refusal_of_the_engine_is_shown_where_the_form_is(session: Session) -> None:
+    def refuse(settings: Any, by: str = "") -> str:
+        raise UserError(Problem("", message("evaluation.busy", name="<i>x</i>", done=1, total=2)))
+
+    session.engine.begin_evaluation = refuse  # type: ignore[method-assign]
+    html = session.start(models=["m"], datasets=["d"])["problems"]
+    assert "Another evaluation is under way" in html and "&lt;i&gt;" in html
+
+
+def test_progress_names_phase_subject_count_and_time_left_and_its_end(session: Session) -> None:
+    now = Evaluation("e", phase=ANSWERING, subject="<m>", done=3, total=12, eta_seconds=65.0)
+    html = progress_html(now, "en")
+    assert "Answering: &lt;m&gt; · 3 of 12 · 1:05 left" in html and "width:25.0%" in html
+    assert "unknown" in progress_html(Evaluation("e"), "zh") and progress_html(None, "en") == ""
+    done = dataclasses.replace(now, is_done=True, is_stopped=True, notes=(message("label.no_rows"),))
+    assert "was stopped after 3 of 12" in progress_html(done, "en") and "label" not in progress_html(done, "en")
+    failed = dataclasses.replace(now, is_done=True, problems=(Problem("", message("label.no_rows")),))
+    assert 'class="box bad"' in progress_html(failed, "en")
+    assert revision(now, "en") != revision(dataclasses.replace(now, done=4), "en")
+
+
+def test_a_tick_sends_nothing_where_nothing_changed_and_the_clock_ends_with_the_evaluation(session: Session) -> None:
+    seen = session.start(models=["m"], datasets=["d"])["seen"]
+    assert session.named(session.desk.tick(seen, "en")) == {"seen": gr.skip()}
+    assert session.desk.follow(event(id="evaluate")).active and not session.desk.follow(event(id="train")).active
+    session.engine.stop_evaluation()
+    now = session.named(session.desk.tick(seen, "en"))
+    assert not now["timer"].active and now["ended"] == "evaluation-1" and not now["stop"]["visible"]
+    assert not session.desk.follow(event(id="evaluate")).active
+
+
+def test_the_tab_shows_the_newest_evaluation_and_what_can_be_chosen(session: Session) -> None:
+    empty = session.named(session.desk.opened("", "en"))
+    assert "No evaluation yet" in empty["list"] and empty["report"] == "" and empty["chosen"] == ""
+    folder = evaluation(session.workspace, MODELS)
+    answer = session.named(session.desk.opened("", "en"))
+    assert answer["models"]["choices"][0][1] == RESULT.name and "pumps" in answer["models"]["choices"][0][0]
+    assert "sensors" in answer["datasets"]["choices"] and answer["chosen"] == folder.id
+    assert "looks at the series" in answer["report"] and f'data-evaluation="{folder.id}"' in answer["list"]
+    again = session.named(session.desk.opened(folder.id, "en"))
+    assert "report" not in again and "rows" not in again and "list" in again
+
+
+def test_another_language_redraws_what_was_chosen(session: Session) -> None:
+    folder = evaluation(session.workspace, MODELS)
+    query = {"model": "base", "outcome": "wrong"}
+    answer = session.named(session.desk.relabelled(folder.id, query, ["sensors", 3], "zh"))
+    assert "总分" in answer["report"] and answer["query"]["outcome"] == "wrong" and 'data-row="3"' in answer["card"]
+    assert 'value="wrong" selected' in answer["filters"]
+
+
+def test_the_list_offers_what_fits_the_state_and_deletes_only_what_has_ended(session: Session) -> None:
+    folder = evaluation(session.workspace, MODELS, name="<b>x</b>")
+    info = session.room.info(folder.id)
+    html = list_html([info], folder.id, "en")
+    assert (
+        "&lt;b&gt;x" in html and "tuned 100.0 %" in html and "majority" not in html and 'data-do="resume"' not in html
+    )
+    for status in (STOPPED, INTERRUPTED, FAILED):
+        told = list_html([dataclasses.replace(info, status=status)], "", "ru")
+        assert ('data-do="resume"' in told) == (status != FAILED) and 'data-do="delete"' in told
+    assert "data-do" not in list_html([dataclasses.replace(info, status=RUNNING)], "", "en")
+    note(folder, status=RUNNING)
+    assert "Stop it first" in session.act(folder.id, id=folder.id, do="delete")["said"] and folder.path.is_dir()
+    note(folder, status=STOPPED)
+    resumed = session.act(folder.id, id=folder.id, do="resume")
+    assert resumed["followed"] == folder.id and "Answering" in resumed["progress"]
+    gone = session.act(folder.id, id=folder.id, do="delete")
+    assert not folder.path.exists() and gone["chosen"] == "" and gone["report"] == ""
+    assert "There is no evaluation" in session.act("", id="nothing", do="choose")["said"]
+
+
+def test_whoever_began_an_evaluation_sees_it_when_it_ends_and_others_keep_theirs(session: Session) -> None:
+    first, second = (evaluation(session.workspace, MODELS, name=each, count=6).id for each in "ab")
+    mine = session.named(session.desk.after_end(second, second, first, "en"))
+    assert mine["chosen"] == second and "report" in mine
+    theirs = session.named(session.desk.after_end(second, "", first, "en"))
+    assert set(theirs) == {"list"}
+
+
+def test_filters_pages_and_the_card_follow_each_other(made: tuple[Session, str]) -> None:
+    session, chosen = made
+    answer = session.named(session.desk.filter(chosen, "en", event(model="base", outcome="unread")))
+    assert "no idea" in answer["rows"] and answer["query"]["outcome"] == "unread"
+    rows = session.room.index(session.room.info(chosen)).find(Query.of(answer["query"]))
+    shown = session.named(session.desk.choose(chosen, "en", event(dataset="sensors", row=rows[0][1])))
+    assert shown["key"] == list(rows[0]) and "answer-card" in shown["card"]
+    following = session.named(
+        session.desk.on_card(chosen, answer["query"], shown["key"], "en", None, event(do="next"))  # type: ignore[arg-type]
+    )
+    assert following["key"] == list(rows[1]) and f'data-row="{rows[1][1]}" class="chosen"' in following["rows"]
+    sent = session.named(
+        session.desk.on_card(chosen, answer["query"], shown["key"], "en", None, event(do="send"))  # type: ignore[arg-type]
+    )
+    assert f"Row {rows[0][1] + 1} lies in the label room now" in sent["sent"]
+    file = session.named(session.desk.take(chosen, "en", event(kind="answers_csv")))
+    assert "gradio_api/file=" in file["exported"] and ".csv" in file["exported"]
+    assert session.named(session.desk.take(chosen, "en", event(kind="../x"))) == {"exported": ""}
+
+
+def test_the_report_shows_verdicts_intervals_baselines_apart_and_parse_failures(made: tuple[Session, str]) -> None:
+    report, info = report_of(made)
+    html = report_html(report, info, "en")
+    assert html.index("verdicts") < html.index("overall") and "looks at the series" in html
+    assert "most frequent answer" in html and 'class="baseline"' in html and "3-sigma rule" in html
+    assert html.count(">unreadable</abbr>") >= 3 and "<small>" in html
+    assert "point-adjusted F1 (inflated)" in html and 'class="inflated"' in html
+    assert "another row&#x27;s series" in html or "another row's series" in html
+    assert html.count("<details") == len({task.task for model in report.models for task in model.tasks}) + 2
+    assert "only-light" in html and "only-dark" in html
+    assert "score where the series is needed" in html and ">Chinese<" in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_metric_of_a_report_has_its_word_and_its_sentence(made: tuple[Session, str], language: str) -> None:
+    report, info = report_of(made)
+    told, html = sentences(language), report_html(report, info, language)
+    names = {n for model in report.models for task in model.tasks for field in task.fields for n in field.metrics}
+    names |= {n for model in report.models for task in model.tasks for n in task.texts}
+    assert len(names) > 20 and set(PLAIN) - {"mean_error_points"} <= names | set(PLAIN)
+    for name in names:
+        assert told[f"page.evaluate.metric.{name}"] and told[f"page.evaluate.about.{name}"]
+    assert "page.evaluate" not in html and "evaluate." not in html
+
+
+def test_names_of_models_and_classes_are_text(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    folder = evaluation(session.workspace, {"<script>x</script>": right, "b": often_right}, tasks={"trend": 1}, count=8)
+    answer = session.named(session.desk.show(folder.id, "en"))
+    for name in ("head", "report", "filters", "rows"):
+        assert "<script>" not in answer[name] and "&lt;script&gt;" in answer[name]
+    assert "<svg" not in confusion_html(confusion(["<b>", "$x$"], ["$x$", None]), "unread", "others", "told")
+
+
+def test_a_confusion_of_many_classes_adds_the_rare_ones_up() -> None:
+    true = [f"class {number}" for number in range(30) for _ in range(30 - number)]
+    small, large = (confusion(true[:n], list(true[:n])) for n in (30, len(true)))
+    assert len(small.classes) <= MOST_CLASSES < len(large.classes)
+    assert confusion_html(large, "unread", "others", "x").count("<img") == 2
+
+
+def test_chatts_figures_stand_beside_the_corrected_ones_with_what_is_wrong(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    folder = chatts_evaluation(session.workspace, {"m": ["1. increase 2. upward spike at 30", "1. nothing 2. shake"]})
+    reports = {name: ChattsReport.from_json(each) for name, each in session.room.report(_info(session, folder)).items()}
+    html = chatts_html(reports, "en")
+    assert "Original" in html and "Corrected" in html and html.count("data-defect") == len(reports["m"].defects)
+    first_calm = html.index('class="none"')
+    assert all(
+        html.index(f'data-defect="{each.key}"') < first_calm + 200 for each in reports["m"].defects if each.count
+    )
+    shown = session.named(session.desk.show(folder.id, "zh"))
+    assert "修正值" in shown["report"] and "set_a" in shown["head"]
+
+
+def test_figures_have_their_units() -> None:
+    assert figure_html(Estimate(0.5, 0.25, 0.75, 4)) == "50.0 %<small>25.0–75.0</small>"
+    assert figure_html(Estimate(12345.0, None, None, 1), "mean_absolute_error") == "12,345"
+    assert figure_html(None) == "–"
+    assert difference_html(Difference(-0.031, -0.05, 0.0, 0.2, 9)).startswith("-3.1<small>-5.0 …")
+
+
+def test_good_and_bad_news_are_verdicts_that_exist() -> None:
+    assert {f"evaluate.verdict.{each}" for each in (*GOOD_NEWS, *BAD_NEWS)} <= set(sentences("en"))
+    assert translate("en", "page.tab.evaluate") == "Evaluate & Predict"
+
+
+def _info(session: Session, folder: Any) -> Any:
+    return session.room.info(folder.id)
