@@ -13,6 +13,7 @@ from tsft.ui.data.tab import place_data_tab
 from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
 from tsft.ui.endpoints import place_endpoints
 from tsft.ui.events import BESIDE, PRIVATE
+from tsft.ui.export.tab import place_export_tab
 from tsft.ui.failure_desk import START_AGAIN, changed_config, wire_bundle
 from tsft.ui.folds import SIMPLE
 from tsft.ui.form import Form
@@ -252,6 +253,10 @@ def _place(context: PageContext) -> Parts:
             with gr.Tab(id="data", elem_id="tab-data") as data_tab:
                 place_data_tab(words, data_tab, context.data, top.language, who)
             words.add(data_tab, label="page.tab.data")
+        if context.exports is not None:
+            with gr.Tab(id="export", elem_id="tab-export") as export_tab:
+                place_export_tab(export_tab, context.exports, top.language, tabs)
+            words.add(export_tab, label="page.tab.export")
     words.add(train_tab, label="page.tab.train")
     words.add(runs_tab, label="page.tab.runs")
     return Parts(

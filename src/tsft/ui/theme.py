@@ -21,6 +21,7 @@ STYLES = (
     "check.css",
     "data.css",
     "label.css",
+    "export.css",
 )
 
 
