@@ -19,7 +19,7 @@ from tsft.store.scores import scores_of_run
 from tsft.store.workspace import Workspace, open_workspace
 from tsft.ui.run_report import report_html
 from tsft.ui.run_rows import AnswerScore, RunPage, RunQuery, RunRow
-from tsft.ui.run_scores import compared_html, scores_html
+from tsft.ui.run_scores import compared_scores, scores_html
 from tsft.ui.run_source import RunSource, answers_of
 from tsft.ui.run_view import comparison_html, told_html
 from tsft.ui.runs_table import table_html, turned
@@ -115,9 +115,12 @@ def test_several_runs_are_ranked_by_their_answers_on_the_same_data_only(record: 
     record.gather_scores()
     html = comparison_html([source.told(one.id), source.told(two.id)], "en")
     assert "<b>75.0 % (70.0–80.0)</b>" in html and "<b>25.0" not in html and "Answers" in html
-    same, other = AnswerScore(0.5, datasets=("a",)), AnswerScore(0.9, datasets=("b",))
-    cells = compared_html([same, other, None], "en")
-    assert "<b>" not in "".join(cells) and "<small>b</small>" in cells[1] and cells[2] == "–"
+    on_a, on_b = AnswerScore(0.5, datasets=("a",)), AnswerScore(0.9, datasets=("b", EVIL))
+    rows = compared_scores([[on_b, on_a], [AnswerScore(0.25, datasets=("a",))], []], "en")
+    assert [name for name, _ in rows] == ["a", f"{EVIL}, b"]  # what two runs answered comes first
+    (first, second, third), alone = rows[0][1], rows[1][1]
+    assert "<b>50.0 %</b>" in first and "<b>" not in second and third == "–"
+    assert "<b>" not in "".join(alone) and EVIL not in "".join(alone) and alone[1:] == ["–", "–"]
 
 
 def test_a_score_that_arrives_is_sent_to_the_open_tab(tmp_path: Path) -> None:

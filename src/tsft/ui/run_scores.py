@@ -1,6 +1,6 @@
 """How well a run's model answers, as evaluations found it: a cell of the list, the facts of a run, several compared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from tsft.i18n import translate
@@ -45,22 +45,32 @@ def scores_html(answers: Sequence[AnswerScore], language: str, with_links: bool 
     return f'<p class="facts-title">{title}</p><table class="facts" data-answers="{len(answers)}">{rows}</table>{below}'
 
 
-def compared_html(several: Sequence[AnswerScore | None], language: str) -> list[str]:
-    """A cell for each run; [] where none was evaluated. The best is marked only where all answered the same data."""
-    known = [each for each in several if each is not None]
-    if not known:
-        return []
-    is_fair = len({tuple(sorted(each.datasets)) for each in known}) == 1
-    best = max(each.score for each in known) if is_fair else None
-    return [_compared(each, best, is_fair, language) for each in several]
+def compared_scores(several: Sequence[Sequence[AnswerScore]], language: str) -> list[tuple[str, list[str]]]:
+    """For each set of datasets its name and a cell for each run, the best marked: only the same data is compared.
+
+    several: of each run, as `RunTold.answers`. What most runs answered comes first. Cells are HTML already.
+    """
+    by_data: dict[tuple[str, ...], dict[int, AnswerScore]] = {}
+    for number, answers in enumerate(several):
+        for each in answers:
+            by_data.setdefault(tuple(sorted(each.datasets)), {})[number] = each
+    most_first = sorted(by_data.items(), key=lambda each: -len(each[1]))
+    return [(", ".join(names), _compared(found, len(several), language)) for names, found in most_first]
 
 
-def _compared(score: AnswerScore | None, best: float | None, is_fair: bool, language: str) -> str:
-    if score is None:
-        return NONE
-    shown = f"<b>{escape(interval(score))}</b>" if score.score == best else escape(interval(score))
-    of = "" if is_fair else f" <small>{escape(', '.join(score.datasets))}</small>"
-    return f'<span title="{escape(about(score, language))}">{shown}</span>{of}'
+def _compared(found: Mapping[int, AnswerScore], runs: int, language: str) -> list[str]:
+    best = max(each.score for each in found.values())
+    is_alone = len(found) == 1
+    cells = []
+    for number in range(runs):
+        score = found.get(number)
+        if score is None:
+            cells.append(NONE)
+            continue
+        shown = escape(interval(score))
+        told = shown if is_alone or score.score != best else f"<b>{shown}</b>"
+        cells.append(f'<span title="{escape(about(score, language))}">{told}</span>')
+    return cells
 
 
 def _lines(score: AnswerScore, language: str) -> str:

@@ -14,7 +14,7 @@ from tsft.ui.lineage import lineage_html
 from tsft.ui.probes_box import probes_html
 from tsft.ui.readings import moment, plain, size
 from tsft.ui.run_rows import CheckpointRow, RunRow, RunTold
-from tsft.ui.run_scores import compared_html, scores_html
+from tsft.ui.run_scores import compared_scores, scores_html
 from tsft.ui.setting_values import changed_and_default, differences
 
 
@@ -65,9 +65,11 @@ def comparison_html(several: Sequence[RunTold], language: str) -> str:
     known = [each for each in map(_score, (each.row for each in several)) if each is not None]
     best = min(known, default=None)
     scores = _cells(runs, [_score_html(_score(each.row), best) for each in several])
-    answered = compared_html([each.row.answers for each in several], language)
-    named = escape(translate(language, "page.runs.column.answers"))
-    answers = f"<tr><td>{named}</td>{_cells(runs, answered)}</tr>" if answered else ""
+    named = translate(language, "page.runs.column.answers")
+    answers = "".join(
+        f"<tr><td>{escape(f'{named} · {data}')}</td>{_cells(runs, cells)}</tr>"
+        for data, cells in compared_scores([each.answers for each in several], language)
+    )
     found = differences([each.config for each in several], language)
     lines = "".join(f"<tr><td>{escape(name)}</td>{_cells(runs, map(escape, values))}</tr>" for name, values in found)
     same = "" if found else f"<p>{escape(translate(language, 'page.compare.same'))}</p>"
