@@ -30,7 +30,7 @@ from tsft.run.events import (
     RunStarted,
     StepLogged,
 )
-from tsft.run.export import Exported, ExportSettings, SelfTest, check_export
+from tsft.run.export import Exported, ExportSettings, check_export
 from tsft.run.gauges import Amount, Gauges
 from tsft.run.ports import Asked, Fetch, QueueEntry, Watched
 from tsft.run.readiness import Examined, Readiness
@@ -90,7 +90,8 @@ class FakeEngine:
         self._asked: Asked | None = None
         self._answering = Answering(0, "", 0)
         self._attribution: Attribution | None = None
-        self._exported: Exported | None = None
+        self.exporting: Exported | None = None
+        self.refused_export: Sequence[Problem] = ()
         self.evaluated: Evaluation | None = None
         self.board: Board | None = None
         self.started: list[RunConfig] = []
@@ -287,18 +288,22 @@ class FakeEngine:
     def stop_attribution(self) -> None:
         """Nothing is under way here."""
 
+    def devices(self) -> Sequence[str]:
+        return ("cpu",)
+
     def begin_export(self, settings: ExportSettings) -> int:
-        raise_if_any(check_export(settings))
-        number = self._exported.number + 1 if self._exported else 1
-        test = SelfTest(rows=3, answers_equal=3, reload=0.0, merge=2e-6)
-        self._exported = Exported(number, settings, "ended", is_done=True, path="exports/<model>", test=test)
+        """It is under way until a test puts a later look at it into `exporting`, or it is stopped."""
+        raise_if_any([*check_export(settings), *self.refused_export])
+        number = self.exporting.number + 1 if self.exporting else 1
+        self.exporting = Exported(number, settings)
         return number
 
     def exported(self) -> Exported | None:
-        return self._exported
+        return self.exporting
 
     def stop_export(self) -> None:
-        """It is done already."""
+        if self.exporting is not None:
+            self.exporting = dataclasses.replace(self.exporting, phase="ended", is_done=True, is_stopped=True)
 
     def begin_evaluation(self, settings: EvaluationSettings, by: str = "") -> str:
         """It is under way until a test puts another one into `evaluated`, or it is stopped."""
@@ -323,11 +328,11 @@ class FakeEngine:
         """As it was when made, for the next test of a page that is served all along."""
         self._stop.set()
         self.join()
-        self._seconds, self._thread, self._asked, self._exported = seconds, None, None, None
         self._attribution = None
+        self._seconds, self._thread, self._asked, self.exporting = seconds, None, None, None
         self.board, self.examined, self.evaluated, self.limited = None, None, None, {}
         self.started.clear()
-        self.is_held = False
+        self.is_held, self.refused_export = False, ()
         for kept in (self.resumed, self.resumed_from, self.parents, self.queued, self.waiting):
             kept.clear()
         self._fetches.clear()

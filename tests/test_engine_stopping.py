@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 from tests.engine_runs import Bench, small
 from tsft.config.check import check
 from tsft.config.metrics import METRICS
-from tsft.engine.checkpoints import TRAINED_WEIGHTS, read_place, surplus
+from tsft.engine.checkpoints import read_place, surplus
 from tsft.engine.series_trainer import SeriesTrainer
 from tsft.engine.stopping import Judged, Rule, is_over, judge, rule_of
 from tsft.run.board import Board, replay
 from tsft.run.events import CheckpointSaved, Evaluated, Event, Noted, RunStarted, StepLogged
 from tsft.run.state import RunState
-from tsft.store.runs import usable_checkpoints
+from tsft.store.runs import TRAINED_WEIGHTS, usable_checkpoints
 
 LOSS = METRICS["validation_loss"]
 LOSSES = st.lists(st.floats(0.1, 9.0) | st.just(float("nan")), min_size=1, max_size=30)

@@ -14,7 +14,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from tsft.config.codec import to_json
 from tsft.config.run_config import DataSettings, ModelSettings, RunConfig
 from tsft.engine.export_card import Base, base_of, copy_licenses, license_in, write_card
-from tsft.engine.export_files import put, require_room, target_of, target_problems, unfinished, weights_elements, zipped
+from tsft.engine.export_files import put, require_room, target_of, target_problems, unfinished, zipped
 from tsft.engine.export_hub import hub_problems, push
 from tsft.engine.export_trial import difference, tolerance
 from tsft.errors import UserError
@@ -23,6 +23,7 @@ from tsft.model.reload import Reading
 from tsft.run.events import DataUsed
 from tsft.run.export import FORMS, Exported, ExportSettings, SelfTest, carried, check_export
 from tsft.run.ports import Stopped
+from tsft.store.exports import weights_elements
 from tsft.store.runs import RunFolder, RunInfo
 from tsft.store.workspace import open_workspace
 

@@ -29,6 +29,7 @@ from tsft.model.reload import Order, ProbeRow
 from tsft.run.events import Event, StepLogged
 from tsft.run.export import Exported, ExportSettings
 from tsft.run.state import RunState
+from tsft.store.exports import list_exports
 
 ROW = ProbeRow(({"role": "user", "content": "What is <ts><ts/>?"},), ((1.0, 2.0, 5.0) * 9,))
 
@@ -75,6 +76,9 @@ def test_a_merged_model_is_whole_tested_and_equal_to_the_adapter(trained: tuple[
     assert "| demo | 40 | 40 |" in card and '"learning_rate": 0.001' in card and "apache-2.0" in card
     assert {each.key for each in done.notes} >= {"export.carried.merged_vllm", "export.carried.merged_gguf"}
     assert done.size_bytes >= sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    (listed,) = list_exports(bench.workspace)
+    assert (listed.path, listed.form, listed.run, listed.step) == (folder, "merged", "pump", 2)
+    assert listed.test == done.test and listed.dtype == "float32"
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def _runs_list(options: argparse.Namespace, language: str) -> int:
 
 def _runs_show(options: argparse.Namespace, language: str) -> int:
     from tsft.run.board import replay
-    from tsft.run_commands import lineage_lines
+    from tsft.run_commands import answer_lines, lineage_lines
     from tsft.store.record import Record
     from tsft.store.runs import usable_checkpoints
     from tsft.store.workspace import open_workspace
@@ -88,7 +88,7 @@ def _runs_show(options: argparse.Namespace, language: str) -> int:
     print(f"{run.name} ({run.id})")
     print(f"{translate(language, f'status.{run.status}')} · {run.step:,}/{run.steps:,} · {describe(state, language)}")
     print(run.folder.path)
-    for line in lineage_lines(run, language):
+    for line in (*answer_lines(run, language), *lineage_lines(run, language)):
         print(line)
     for note in state.notes:
         print(f"- {say(language, note.message)}")

@@ -17,7 +17,7 @@ from tsft.store.runs import RunInfo, folder_bytes, run_config
 from tsft.store.workspace import open_workspace
 from tsft.terminal import number
 
-COLUMNS = ("run", "name", "status", "step", "score", "model", "tags")
+COLUMNS = ("run", "name", "status", "step", "score", "answers", "model", "tags")
 
 
 def listed(record: Record, options: argparse.Namespace, language: str) -> tuple[list[str], list[tuple[str, ...]]]:
@@ -139,7 +139,25 @@ def lineage_lines(run: RunInfo, language: str) -> list[str]:
     return lines
 
 
+def answer_lines(run: RunInfo, language: str) -> list[str]:
+    """What the newest evaluation says of its answers; nothing before the first."""
+    scores = run.scores
+    if run.answer_score is None:
+        return []
+    bounds = [scores.get("low"), scores.get("high")]
+    score = _percent(run.answer_score)
+    if None not in bounds:
+        score += f" ({100 * bounds[0]:.1f}–{100 * bounds[1]:.1f})"
+    told = {"rows": scores.get("rows", 0), "datasets": ", ".join(scores.get("datasets", ()))}
+    return [translate(language, "page.runs.answers_about", score=score, **told)]
+
+
 def _row(run: RunInfo, language: str) -> tuple[str, ...]:
     status = translate(language, f"status.{run.status}")
     steps = f"{run.step}/{run.steps}"
-    return run.id, run.name, status, steps, number(run.score), run.model, ", ".join(run.tags)
+    answers = "—" if run.answer_score is None else _percent(run.answer_score)
+    return run.id, run.name, status, steps, number(run.score), answers, run.model, ", ".join(run.tags)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"

@@ -19,7 +19,6 @@ from tsft.run.board import Board
 from tsft.run.events import CheckpointRemoved, CheckpointSaved, PhaseChanged
 from tsft.store.runs import RunFolder, folder_bytes, mark_complete, usable_checkpoints
 
-TRAINED_WEIGHTS = "model_trained.safetensors"
 _PLACE = "tsft_place.json"
 
 

@@ -19,14 +19,12 @@ from transformers.utils import logging as transformers_logging
 from tsft.engine.device import give_memory_back
 from tsft.engine.export_card import Base, base_of, copy_licenses, write_card
 from tsft.engine.export_files import (
-    BYTES,
     Progress,
     put,
     require_room,
     target_of,
     target_problems,
     unfinished,
-    weights_elements,
     zipped,
 )
 from tsft.engine.export_hub import hub_problems, push
@@ -39,8 +37,19 @@ from tsft.model.layouts import exceeds_vocabulary, lacks_code, save_chatts, save
 from tsft.model.loading import Loaded
 from tsft.model.processor import SeriesProcessor
 from tsft.model.reload import Order, Reading, readings
-from tsft.run.export import ADAPTER, PLAIN, Exported, ExportSettings, SelfTest, carried, check_export
+from tsft.run.export import (
+    ADAPTER,
+    BYTES,
+    PLAIN,
+    Exported,
+    ExportSettings,
+    SelfTest,
+    carried,
+    check_export,
+    written_format,
+)
 from tsft.run.ports import Stopped
+from tsft.store.exports import weights_elements, write_record
 from tsft.store.models import local_model
 from tsft.store.record import Record
 from tsft.store.runs import RunInfo, folder_bytes, run_config
@@ -133,6 +142,7 @@ def export(plan: Plan, exported: Callable[[], Exported]) -> None:
         if not test.agrees():
             raise UserError(message("export.disagrees", why=test.worst().to_json()))
         copy_licenses(base.folder, folder)
+        write_record(folder, settings.form, formats.written, plan.source, plan.run, test)
         write_card(folder, exported(), plan.run, base, test, _carried(settings.form, folder, folder.name))
         _deliver(plan, folder, working, base)
 
@@ -177,11 +187,7 @@ class _Formats:
 def _formats(plan: Plan, base: Path) -> _Formats:
     settings = plan.settings
     elements = weights_elements(base) + (weights_elements(plan.source) if plan.source != base else 0)
-    written = settings.dtype
-    if written == "auto":
-        config = read_config(base)
-        written = str(config.get("dtype") or config.get("torch_dtype") or "float32").removeprefix("torch.")
-        written = written if written in BYTES else "float32"
+    written = written_format(settings.dtype, read_config(base))
     free = psutil.virtual_memory().available
     if settings.device == "cuda":
         free = torch.cuda.mem_get_info()[0]

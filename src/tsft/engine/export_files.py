@@ -12,12 +12,9 @@ import psutil
 
 from tsft.errors import Message, Problem, UserError, message
 from tsft.run.export import ExportSettings
-from tsft.store.safetensors_header import count_elements
-from tsft.store.workspace import Workspace, readable_part, slug
+from tsft.store.exports import export_path, needed_bytes
+from tsft.store.workspace import Workspace
 
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-# Tokenizer, card and settings beside the weights, and what a file system needs for itself.
-MARGIN_BYTES = 64 * 1024**2
 _PIECE_BYTES = 8 * 1024**2
 
 Progress = Callable[[int, int, str], None]
@@ -29,11 +26,7 @@ def target_of(settings: ExportSettings, workspace: Workspace, title: str) -> Pat
     if settings.folder:
         path = Path(settings.folder).expanduser().absolute()
         return path if path.name.lower().endswith(ending) else path.with_name(path.name + ending)
-    if settings.name:
-        return workspace.exports / f"{slug(settings.name)}{ending}"
-    own = f"{readable_part(title)}-{settings.form}"  # made unique by the number
-    numbered = (own if number == 1 else f"{own}.{number}" for number in range(1, 10_000))
-    return next(path for name in numbered if not (path := workspace.exports / f"{name}{ending}").exists())
+    return export_path(workspace, settings, title)
 
 
 def target_problems(settings: ExportSettings, target: Path) -> list[Problem]:
@@ -49,14 +42,9 @@ def target_problems(settings: ExportSettings, target: Path) -> list[Problem]:
     return []
 
 
-def weights_elements(*folders: Path) -> int:
-    """How many numbers the weights of these folders hold together, from the headers of their files."""
-    return sum(count_elements(path) for folder in folders for path in folder.glob("*.safetensors"))
-
-
 def require_room(target: Path, weights_bytes: int, is_zipped: bool) -> None:
     """Raise UserError when the disk has no room for such weights, and for the zip while its folder is still there."""
-    needed = weights_bytes * (2 if is_zipped else 1) + MARGIN_BYTES
+    needed = needed_bytes(weights_bytes, is_zipped)
     free = shutil.disk_usage(_existing(target.parent)).free
     if needed > free:
         values = {"needed_gib": f"{needed / 1024**3:.1f}", "free_gib": f"{free / 1024**3:.1f}"}

@@ -14,9 +14,8 @@ from tsft.errors import Problem, UserError, message
 from tsft.i18n import translate
 from tsft.log import hide
 from tsft.model.download import HubHttpError
-from tsft.run.export import ExportSettings
+from tsft.run.export import TOKENS, ExportSettings, token_variable
 
-TOKENS = {"huggingface": ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"), "modelscope": ("MODELSCOPE_API_TOKEN",)}
 _NAMES = {"huggingface": "Hugging Face", "modelscope": "ModelScope"}
 # By which name modelscope raises what went wrong differs between its releases.
 _MODELSCOPE_ERRORS = ("HubError", "NotExistError", "RequestError", "HTTPError", "NotLoginException", "InvalidParameter")
@@ -24,10 +23,11 @@ _MODELSCOPE_ERRORS = ("HubError", "NotExistError", "RequestError", "HTTPError", 
 
 def token_of(hub: str, environment: Mapping[str, str] = os.environ) -> str:
     """The token in the environment, "" when there is none."""
-    token = next((environment[name] for name in TOKENS[hub] if environment.get(name)), "")
-    if token:
-        hide(token)
-    return token
+    variable = token_variable(hub, environment)
+    if not variable:
+        return ""
+    hide(environment[variable])
+    return environment[variable]
 
 
 def hub_problems(settings: ExportSettings, environment: Mapping[str, str] = os.environ) -> list[Problem]:

@@ -15,7 +15,6 @@ from tsft.config.probe_rules import readable_pins
 from tsft.config.run_config import ADAPTERS, RunConfig
 from tsft.data.registry import find_dataset
 from tsft.engine.adapters import adapter_kind
-from tsft.engine.checkpoints import TRAINED_WEIGHTS
 from tsft.engine.device import has_fast_bf16
 from tsft.engine.extra_arguments import extra_problems
 from tsft.engine.liger import liger_problems
@@ -24,7 +23,7 @@ from tsft.engine.restore import result_folder
 from tsft.engine.trackers import tracker_problems
 from tsft.errors import Problem, UserError, message
 from tsft.store.models import local_model
-from tsft.store.runs import read_json
+from tsft.store.runs import TRAINED_WEIGHTS, read_json
 from tsft.store.workspace import Workspace
 
 # Less than this free and the first checkpoint may not fit.

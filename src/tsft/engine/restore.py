@@ -7,7 +7,7 @@ import torch
 from peft import PeftModel
 
 from tsft.config.run_config import ModelSettings, RunConfig
-from tsft.engine.checkpoints import TRAINED_WEIGHTS, load_trained
+from tsft.engine.checkpoints import load_trained
 from tsft.engine.expansion import expand_blocks
 from tsft.engine.sources import Progress, ShouldStop, model_folder
 from tsft.errors import UserError, message
@@ -15,7 +15,7 @@ from tsft.model.adapters import load_adapter, merged_model
 from tsft.model.changes import ModelChanges
 from tsft.model.families import NewEncoder, read_record
 from tsft.model.loading import Loaded, load
-from tsft.store.runs import RunFolder, run_config
+from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, run_config
 from tsft.store.workspace import Workspace
 
 

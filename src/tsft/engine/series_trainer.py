@@ -21,7 +21,7 @@ from tsft.config.metrics import VALIDATION_LOSS
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.engine.answer_scores import ScoredAnswers
-from tsft.engine.checkpoints import TRAINED_WEIGHTS, CheckpointKeeper, load_trained, read_place, trained_weights
+from tsft.engine.checkpoints import CheckpointKeeper, load_trained, read_place, trained_weights
 from tsft.engine.control import Control
 from tsft.engine.job import planned_steps
 from tsft.engine.norms import StepSizes
@@ -38,6 +38,7 @@ from tsft.errors import message
 from tsft.model.processor import SeriesProcessor
 from tsft.run.board import Board
 from tsft.run.events import Evaluated, PhaseChanged, Progressed
+from tsft.store.runs import TRAINED_WEIGHTS
 
 
 class NotFiniteError(Exception):

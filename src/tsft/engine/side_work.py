@@ -3,6 +3,7 @@
 Each is refused while a run is in progress, unless it says otherwise; a run that starts ends them.
 """
 
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from tsft.engine.heavy import heavy
 from tsft.errors import Problem, UserError, message, raise_if_any
 from tsft.run.answers import REFUSE, Answering, AnswerOptions, Attribution, Question, Slot, Tell
 from tsft.run.evaluation import Evaluation, EvaluationSettings
-from tsft.run.export import Exported, ExportSettings
+from tsft.run.export import DEVICES, Exported, ExportSettings
 from tsft.run.ports import Asked
 from tsft.run.readiness import Examined
 from tsft.store.record import Record
@@ -137,6 +138,10 @@ class SideWork(ABC):
     def end_examination(self) -> None:
         if self._examiner is not None:
             self._examiner.give_up()
+
+    def devices(self) -> Sequence[str]:
+        cuda = getattr(sys.modules.get("torch"), "cuda", None)
+        return DEVICES if cuda is None or cuda.is_available() else DEVICES[:1]
 
     def begin_export(self, settings: ExportSettings) -> int:
         return self._exports.begin(settings)

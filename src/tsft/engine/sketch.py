@@ -16,7 +16,6 @@ from torch import nn
 
 from tsft.config.catalog import BUILTIN
 from tsft.config.run_config import ADAPTERS, ModelSettings, RunConfig
-from tsft.engine.checkpoints import TRAINED_WEIGHTS
 from tsft.engine.estimate import Sizes
 from tsft.engine.optimizers import refuse_unfit
 from tsft.engine.parts import ENCODER, decoder_layers, is_norm
@@ -30,7 +29,7 @@ from tsft.model.loading import Loaded, load
 from tsft.model.processor import SeriesProcessor
 from tsft.run.events import Group
 from tsft.store.models import local_model
-from tsft.store.runs import RunFolder, run_config
+from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, run_config
 from tsft.store.workspace import Workspace
 
 META = {"device_map": "meta"}

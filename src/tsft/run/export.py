@@ -3,8 +3,12 @@
 The page and the command line hold these; doing it is the engine's.
 """
 
+import dataclasses
+import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tsft.config.catalog import is_hub_name
 from tsft.errors import Message, Problem, message
@@ -16,7 +20,11 @@ FORMS = (ADAPTER, MERGED, PLAIN)
 # auto: as the base is saved.
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEVICES = ("cpu", "cuda")
+# Bytes of one number.
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 HUBS = ("huggingface", "modelscope")
+# Variables of the environment that may hold a hub's token: the first that is set counts.
+TOKENS = {"huggingface": ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"), "modelscope": ("MODELSCOPE_API_TOKEN",)}
 PHASES = (
     "preparing",
     "downloading",
@@ -98,6 +106,22 @@ class SelfTest:
         told.append(message("export.test.answers", equal=self.answers_equal, rows=self.rows))
         return tuple(told)
 
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(tree: Any) -> "SelfTest | None":
+        """What `to_json` gave; None for anything else."""
+        if not isinstance(tree, Mapping):
+            return None
+        whole = [tree.get(name) for name in ("rows", "answers_equal")]
+        real = [tree.get(name) for name in ("reload", "merge", "rounding", "tolerance")]
+        is_ours = all(isinstance(each, int) for each in whole) and isinstance(tree.get("precision"), str)
+        if not is_ours or not all(each is None or isinstance(each, (int, float)) for each in real):
+            return None
+        names = [each.name for each in dataclasses.fields(SelfTest)]
+        return None if real[0] is None or real[3] is None else SelfTest(**{name: tree[name] for name in names})
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -148,6 +172,18 @@ def check_export(settings: ExportSettings) -> list[Problem]:
     if settings.repository and not is_hub_name(settings.repository):
         problems.append(Problem("repository", message("download.bad_name", name=settings.repository)))
     return problems
+
+
+def written_format(wished: str, base: Mapping[str, Any]) -> str:
+    """The number format of the weights: what was wished, else as the base is saved by its `config.json`."""
+    found = wished if wished != "auto" else str(base.get("dtype") or base.get("torch_dtype") or "")
+    found = found.removeprefix("torch.")
+    return found if found in BYTES else "float32"
+
+
+def token_variable(hub: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The variable that holds the hub's token, "" when none is set."""
+    return next((name for name in TOKENS[hub] if environment.get(name)), "")
 
 
 def carried(

@@ -251,6 +251,10 @@ class EnginePort(Protocol):
         """Give the present look up and wait until its memory is free again. Does nothing when there is none."""
         ...
 
+    def devices(self) -> Sequence[str]:
+        """Where a model can be loaded here, of `export.DEVICES`. All of them until what it takes to know is loaded."""
+        ...
+
     def begin_export(self, settings: ExportSettings) -> int:
         """Begin to take a trained model away and return the export's number at once; `exported` shows how far it is.
 

@@ -16,6 +16,8 @@ from tsft.store.workspace import Workspace, inside
 
 # Written last into a checkpoint: without it the save was cut off.
 COMPLETE = "tsft-complete"
+# The weights of a checkpoint that holds only what was trained.
+TRAINED_WEIGHTS = "model_trained.safetensors"
 # How a run comes from another: the same settings changed or not, its training gone on from a checkpoint to the same
 # end or to a later one, or its result trained further.
 ORIGINS = ("cloned", "resumed", "extended", "continued")

@@ -21,6 +21,16 @@ def scores_by_run(workspace: Workspace) -> dict[str, dict[str, Any]]:
     return found
 
 
+def scores_of_run(workspace: Workspace, run_id: str) -> list[dict[str, Any]]:
+    """What evaluations say of one run, each as `RunInfo.scores`, the newest first; once for each set of datasets."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for evaluation in list_evaluations(workspace):
+        scores = _scores_in(evaluation).get(run_id)
+        if scores is not None:
+            found.setdefault(tuple(sorted(scores["datasets"])), scores)
+    return list(found.values())
+
+
 def take_scores(connection: Connection, found: Mapping[str, Mapping[str, Any]]) -> None:
     """Put them into the runs' rows; runs that no evaluation speaks of any more have none."""
     connection.execute(runs_table.update().values(answer_score=None, scores="{}"))

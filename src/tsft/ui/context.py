@@ -14,6 +14,7 @@ from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem
 from tsft.run.ports import EnginePort
 from tsft.ui.data.room import DataRoom
+from tsft.ui.export.room import ExportRoom
 from tsft.ui.run_rows import RunActions, RunRow
 
 
@@ -101,7 +102,8 @@ class PageContext:
     record_notes: what the record of runs has to say of itself, a broken file that was set aside.
     default_language: for visitors who have chosen none, "" to ask their browser. with_defaults: the first settings of a
     visitor with the workspace's own in them. plateau_evaluations: after how many without a better one people are told.
-    app_notes: what is wrong with the settings of the app. data: what the Data tab works on; without it there is none.
+    app_notes: what is wrong with the settings of the app. data, exports: what the Data and the Export tab
+    work on; without it there is none.
     """
 
     engine: EnginePort
@@ -126,3 +128,4 @@ class PageContext:
     plateau_evaluations: Callable[[], int] = lambda: 3
     app_notes: Callable[[], Sequence[Message]] = _nothing
     data: DataRoom | None = None
+    exports: ExportRoom | None = None

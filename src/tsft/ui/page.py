@@ -14,6 +14,7 @@ from tsft.ui.dataset_box import DATASET_KEYS, dataset_choices, wire_dataset_box
 from tsft.ui.endpoints import place_endpoints
 from tsft.ui.evaluate.tab import place_evaluate_tab
 from tsft.ui.events import BESIDE, PRIVATE
+from tsft.ui.export.tab import place_export_tab
 from tsft.ui.failure_desk import START_AGAIN, changed_config, wire_bundle
 from tsft.ui.folds import SIMPLE
 from tsft.ui.form import Form
@@ -255,6 +256,10 @@ def _place(context: PageContext) -> Parts:
             words.add(data_tab, label="page.tab.data")
             with gr.Tab(id="evaluate", elem_id="tab-evaluate") as evaluate_tab:
                 place_evaluate_tab(words, evaluate_tab, context, context.data, top.language, who, tabs)
+        if context.exports is not None:
+            with gr.Tab(id="export", elem_id="tab-export") as export_tab:
+                place_export_tab(export_tab, context.exports, top.language, tabs)
+            words.add(export_tab, label="page.tab.export")
     words.add(train_tab, label="page.tab.train")
     words.add(runs_tab, label="page.tab.runs")
     return Parts(

@@ -10,6 +10,7 @@ from tsft.ui.context import PageContext
 from tsft.ui.lineage import lineage_html
 from tsft.ui.readings import moment
 from tsft.ui.run_rows import RunTold
+from tsft.ui.run_scores import scores_html
 from tsft.ui.run_view import chart_html, details_html, log_html, summary_html
 from tsft.ui.runs_table import tags_html
 from tsft.ui.theme import asset, style
@@ -40,7 +41,8 @@ def report_html(
     written = translate(language, "report.written", run=row.id, at=moment(written_at))
     about = " · ".join(each for each in (row.by, moment(row.started_at) if row.started_at else "", written) if each)
     notes = f'<p class="turn">{tags_html(row.tags)} {escape(row.notes)}</p>' if row.notes or row.tags else ""
-    right = lineage_html(row, told.lineage, language, with_links=False)
+    right = scores_html(told.answers, language, with_links=False)
+    right += lineage_html(row, told.lineage, language, with_links=False)
     right += details_html(row, told.config, told.checkpoints, language, state.best_step)
     return f"""<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">

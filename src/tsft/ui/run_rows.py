@@ -10,11 +10,30 @@ from tsft.run.state import RunState
 
 
 @dataclass(frozen=True)
+class AnswerScore:
+    """What an evaluation says of a run's answers. score, low, high: 0 to 1; the bounds of 95 %, None without them.
+
+    tasks: score by task. result: what of the run was asked, as the list of results names it.
+    """
+
+    score: float
+    low: float | None = None
+    high: float | None = None
+    rows: int = 0
+    datasets: tuple[str, ...] = ()
+    tasks: Mapping[str, float] = field(default_factory=dict)
+    result: str = ""
+    evaluation: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
 class RunRow:
     """A run as the Runs tab lists it. Times are seconds since the epoch, 0 when not yet; losses None when not known.
 
     result: the folder of its adapter or model as a person would open it, "" when there is none. parent: the run it
     comes from, origin how ("cloned", "resumed", "extended", "continued"), parent_step from which checkpoint.
+    answers: by its newest evaluation, None while there is none.
     """
 
     id: str
@@ -42,6 +61,7 @@ class RunRow:
     by: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     data: tuple[DataUsed, ...] = ()
+    answers: AnswerScore | None = None
 
 
 @dataclass(frozen=True)
@@ -86,13 +106,14 @@ class Lineage:
 
 @dataclass(frozen=True)
 class RunTold:
-    """All there is to tell of one run."""
+    """All there is to tell of one run. answers: by its evaluations, the newest first, once for each set of datasets."""
 
     row: RunRow
     state: RunState
     config: RunConfig
     checkpoints: Sequence[CheckpointRow] = ()
     lineage: Lineage = Lineage()
+    answers: Sequence[AnswerScore] = ()
 
 
 def _no_run(run_id: str) -> RunTold:

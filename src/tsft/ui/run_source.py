@@ -1,6 +1,7 @@
 """Answers the Runs tab from the record and the run folders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from tsft.errors import UserError
 from tsft.run.board import read_events
@@ -9,9 +10,10 @@ from tsft.store import runs
 from tsft.store.record import Record
 from tsft.store.run_states import RunStates
 from tsft.store.runs import RunInfo
+from tsft.store.scores import scores_of_run
 from tsft.store.shown_rows import ShownRow, read_rows
 from tsft.store.workspace import Workspace
-from tsft.ui.run_rows import CheckpointRow, Lineage, RunActions, RunPage, RunQuery, RunRow, RunTold
+from tsft.ui.run_rows import AnswerScore, CheckpointRow, Lineage, RunActions, RunPage, RunQuery, RunRow, RunTold
 
 # A chain of parents that is longer than this is cut: a page has no use for more.
 GENERATIONS = 20
@@ -61,7 +63,9 @@ class RunSource:
         run = self._record.get(run_id)
         state = self._states.of(run)
         config = runs.run_config(run.folder)
-        return RunTold(row_of(run), state, config, self.checkpoints(run_id), self._lineage(run))
+        answers = [answers_of(each) for each in scores_of_run(self._workspace, run_id)] if run.scores else []
+        known = [each for each in answers if each is not None]
+        return RunTold(row_of(run), state, config, self.checkpoints(run_id), self._lineage(run), known)
 
     def checkpoints(self, run_id: str) -> Sequence[CheckpointRow]:
         found = runs.usable_checkpoints(runs.run_folder(self._workspace, run_id))
@@ -120,4 +124,22 @@ def row_of(run: RunInfo) -> RunRow:
         by=run.by,
         versions=run.versions,
         data=run.data,
+        answers=answers_of(run.scores),
+    )
+
+
+def answers_of(scores: Mapping[str, Any]) -> AnswerScore | None:
+    """`RunInfo.scores` as the page shows it; None where there is none."""
+    if not isinstance(scores.get("score"), (int, float)):
+        return None
+    return AnswerScore(
+        score=float(scores["score"]),
+        low=scores.get("low"),
+        high=scores.get("high"),
+        rows=int(scores.get("rows") or 0),
+        datasets=tuple(scores.get("datasets") or ()),
+        tasks=dict(scores.get("tasks") or {}),
+        result=str(scores.get("result") or ""),
+        evaluation=str(scores.get("evaluation") or ""),
+        at=float(scores.get("at") or 0.0),
     )

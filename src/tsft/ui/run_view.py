@@ -14,6 +14,7 @@ from tsft.ui.lineage import lineage_html
 from tsft.ui.probes_box import probes_html
 from tsft.ui.readings import moment, plain, size
 from tsft.ui.run_rows import CheckpointRow, RunRow, RunTold
+from tsft.ui.run_scores import compared_scores, scores_html
 from tsft.ui.setting_values import changed_and_default, differences
 
 
@@ -51,11 +52,9 @@ def details_html(
 
 
 def told_html(told: RunTold, language: str) -> str:
-    """Lineage, then files, checkpoints and settings."""
-    best = told.state.best_step
-    return lineage_html(told.row, told.lineage, language) + details_html(
-        told.row, told.config, told.checkpoints, language, best
-    )
+    """How well it answers, lineage, then files, checkpoints and settings."""
+    parts = scores_html(told.answers, language) + lineage_html(told.row, told.lineage, language)
+    return parts + details_html(told.row, told.config, told.checkpoints, language, told.state.best_step)
 
 
 def comparison_html(several: Sequence[RunTold], language: str) -> str:
@@ -66,13 +65,18 @@ def comparison_html(several: Sequence[RunTold], language: str) -> str:
     known = [each for each in map(_score, (each.row for each in several)) if each is not None]
     best = min(known, default=None)
     scores = _cells(runs, [_score_html(_score(each.row), best) for each in several])
+    named = translate(language, "page.runs.column.answers")
+    answers = "".join(
+        f"<tr><td>{escape(f'{named} · {data}')}</td>{_cells(runs, cells)}</tr>"
+        for data, cells in compared_scores([each.answers for each in several], language)
+    )
     found = differences([each.config for each in several], language)
     lines = "".join(f"<tr><td>{escape(name)}</td>{_cells(runs, map(escape, values))}</tr>" for name, values in found)
     same = "" if found else f"<p>{escape(translate(language, 'page.compare.same'))}</p>"
     title = escape(translate(language, "page.compare.title", count=len(several)))
     return (
         f'<p class="facts-title">{title}</p><div class="runs"><table class="compared"><thead><tr><th></th>{names}</tr>'
-        f"</thead><tbody><tr><td>{score}</td>{scores}</tr>{lines}</tbody></table></div>{same}"
+        f"</thead><tbody><tr><td>{score}</td>{scores}</tr>{answers}{lines}</tbody></table></div>{same}"
     )
 
 

@@ -20,6 +20,7 @@ from tsft.ui.run_actions_box import (
     wire_run_actions,
 )
 from tsft.ui.run_rows import RunPage, RunQuery, RunTold
+from tsft.ui.run_scores import cell_html
 from tsft.ui.run_view import chart_html, comparison_html, log_html, overlay_html, summary_html, told_html
 from tsft.ui.runs_table import RunsTable, bar_updates, place_runs_table, query_of, table_html, tag_update
 from tsft.ui.words import Words
@@ -28,6 +29,8 @@ from tsft.ui.words import Words
 FOLLOW = """
 element.addEventListener('click', (event) => {
   const link = event.target.closest('.run-link'), sweep = event.target.closest('.compare-sweep');
+  const tab = event.target.closest('.to-tab');
+  if (tab) document.getElementById(tab.dataset.tab)?.click();
   if (link) trigger('select', { run: link.dataset.run });
   if (sweep) trigger('like', { marked: JSON.parse(sweep.dataset.runs) });
 });
@@ -272,8 +275,11 @@ def _has_moved(seen: dict[str, Any], page: RunPage, chosen: str, language: str) 
     """Whether the chosen run may look otherwise than this session has seen it."""
     if seen["is_going_on"] or seen["chosen"] != chosen:
         return True
-    status = next((each.status for each in page.rows if each.id == chosen), None)
-    return bool(seen["controls"]) and status is not None and status != seen["controls"][0]
+    row = next((each for each in page.rows if each.id == chosen), None)
+    if row is None or not seen["controls"]:
+        return False
+    answers = seen["cells"].get(chosen, {}).get("answers")
+    return row.status != seen["controls"][0] or cell_html(row.answers, language) != answers
 
 
 def _comparison(context: PageContext, run_ids: Sequence[str], language: str) -> list[str]:

@@ -12,6 +12,7 @@ from tsft.i18n import translate
 from tsft.run.state import STATUSES
 from tsft.ui.readings import duration, moment, plain, size
 from tsft.ui.run_rows import RunPage, RunQuery, RunRow
+from tsft.ui.run_scores import cell_html
 from tsft.ui.words import Words
 
 # Columns with the name by which the record sorts them, "" where it cannot.
@@ -22,12 +23,13 @@ COLUMNS = (
     ("data", "data"),
     ("method", "method"),
     ("score", "score"),
+    ("answers", "answer_score"),
     ("time", "time"),
     ("started", "created"),
     ("size", "size"),
     ("notes", ""),
 )
-NUMERIC = ("score", "time", "size")
+NUMERIC = ("score", "answers", "time", "size")
 NOTES_SHOWN = 80
 # A click in a row chooses the run; boxes select several; heads, arrows and the phone's list order and turn pages.
 BEHAVIOUR = """
@@ -142,7 +144,7 @@ def table_html(page: RunPage, query: RunQuery, chosen: str, marked: Sequence[str
 
 def turned(sort: str, column: str) -> str:
     """The sorting after a click on a column: by it, and the other way round at the second click."""
-    first = f"-{column}" if column in ("created", "size", "time") else column
+    first = f"-{column}" if column in ("created", "size", "time", "answer_score") else column
     second = column if first.startswith("-") else f"-{column}"
     return second if sort == first else first
 
@@ -179,6 +181,7 @@ def live_cells(row: RunRow, language: str) -> dict[str, str]:
     return {
         "status": f"{pill(row.status, language)} <small>{steps}</small>",
         "score": plain(row.score if row.score is not None else row.best_validation_loss),
+        "answers": cell_html(row.answers, language),
         "time": spent(row),
         "started": moment(row.started_at),
         "size": size(row.size_bytes),

@@ -22,6 +22,7 @@ STYLES = (
     "data.css",
     "label.css",
     "evaluate.css",
+    "export.css",
 )
 
 

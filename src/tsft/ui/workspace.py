@@ -1,6 +1,6 @@
 """Fills the page's context from the workspace: datasets, presets, results; `run_source.py` has the runs.
 
-Nothing else in ui reads disk, but the Data tab (`data/room.py`).
+Nothing else in ui reads disk, but the rooms of tabs (`data/room.py`, `export/room.py`).
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ from tsft.ui.context import (
     RunRow,
 )
 from tsft.ui.data.room import DataRoom
+from tsft.ui.export.room import ExportRoom
 from tsft.ui.run_source import RunSource, row_of
 
 # Rows that are read for the preview: enough to see what the data is like, and quick however large the file.
@@ -57,6 +58,7 @@ def page_context(engine: EnginePort, workspace: Workspace, record: Record) -> Pa
         debug_bundle=reader.debug_bundle,
         record_notes=record.notes,
         data=DataRoom(workspace, engine),
+        exports=ExportRoom(workspace, engine),
     )
 
 

@@ -50,16 +50,24 @@
   };
 
   // Controls in a fold that was never opened do not exist yet: they get their sentence once the fold is open.
-  let lastErrors = "{}";
-  let waiting = {};
+  // Each form has a feed of its own, and clears only what came from it.
+  const lastErrors = {};
+  const waitingOf = {};
   const applyErrors = () => {
-    const feed = document.querySelector("#errors-feed [data-errors]");
-    if (feed && feed.dataset.errors !== lastErrors) {
-      lastErrors = feed.dataset.errors;
-      waiting = JSON.parse(lastErrors);
-      document.querySelectorAll(".field-error").forEach((old) => old.remove());
-      document.querySelectorAll(".setting.wrong").forEach((field) => markField(field, false));
+    for (const name of ["errors-feed", "export-errors-feed"]) applyErrorsOf(name);
+  };
+
+  const applyErrorsOf = (name) => {
+    const feed = document.querySelector(`#${name} [data-errors]`);
+    if (feed && feed.dataset.errors !== (lastErrors[name] || "{}")) {
+      lastErrors[name] = feed.dataset.errors;
+      waitingOf[name] = JSON.parse(feed.dataset.errors);
+      document.querySelectorAll(`.field-error[data-feed="${name}"]`).forEach((old) => {
+        markField(old.parentElement, false);
+        old.remove();
+      });
     }
+    const waiting = waitingOf[name] || {};
     for (const [id, { text, folds }] of Object.entries(waiting)) {
       folds.forEach(openFold);
       const field = document.getElementById(id);
@@ -68,6 +76,7 @@
       const line = document.createElement("p");
       line.className = "field-error";
       line.id = id + "-error";
+      line.dataset.feed = name;
       line.textContent = text;
       field.append(line);
       markField(field, true);
