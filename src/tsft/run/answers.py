@@ -6,7 +6,12 @@ from typing import Any
 
 from tsft.errors import Message, Problem
 
-LOADING, WRITING, ENDED = "loading", "writing", "ended"
+WAITING, LOADING, WRITING, ENDED = "waiting", "loading", "writing", "ended"
+# What becomes of questions while a run is in progress (`AnswerOptions.beside`).
+REFUSE, WAIT, CPU = "refuse", "wait", "cpu"
+BESIDE = (REFUSE, WAIT, CPU)
+# Who has the one place for a model (`Slot.state`).
+SLOT_STATES = ("free", "loading", "chat", "train", "evaluate", "export")
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,9 @@ class AnswerOptions:
     """How answers are written: the likeliest token each time when temperature is 0.
 
     keeps_model: the model stays loaded afterwards for the next questions to it, until another model is asked, a run
-    starts or `free_model` is called.
+    starts or `free_model` is called. beside: while a run is in progress, "refuse" the questions, let them "wait" until
+    it is over (and again when one starts meanwhile), or answer on the "cpu" in a process of its own, which costs the
+    run neither memory of the GPU nor random numbers.
     """
 
     max_new_tokens: int = 512
@@ -32,25 +39,35 @@ class AnswerOptions:
     repetition_penalty: float = 1.0
     seed: int | None = None
     keeps_model: bool = False
+    beside: str = REFUSE
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer as far as it is written. index: which question, from 0. problem: why there is none."""
+    """One answer as far as it is written. index: which question, from 0. problem: why there is none.
+
+    seconds: since the model began to read the question. tokens: written so far; prompt_tokens: read, patches counted.
+    is_cut: it ended at `max_new_tokens`, not by itself.
+    """
 
     index: int
     text: str = ""
     is_done: bool = False
     problem: Message | None = None
+    seconds: float = 0.0
+    tokens: int = 0
+    prompt_tokens: int = 0
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
 class Answering:
     """Some questions to one model, under way or over. number grows with each time questions are asked.
 
-    model: as a person knows it. phase: LOADING, WRITING or ENDED. done: questions that are answered, or failed.
+    model: as a person knows it. phase: WAITING, LOADING, WRITING or ENDED. done: questions that are answered, or failed.
     answer: the one being written, or the last one. is_stopped: somebody ended it early, or a run began.
-    holds_model: its memory is not given back yet. problem: why nothing more was answered.
+    holds_model: its memory is not given back yet. is_beside: answered on the CPU in a process of its own.
+    problem: why nothing more was answered.
     """
 
     number: int
@@ -62,7 +79,41 @@ class Answering:
     is_done: bool = False
     is_stopped: bool = False
     holds_model: bool = False
+    is_beside: bool = False
     problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The one place for a model in this process. state: one of SLOT_STATES; model: as a person knows it, "" when free.
+
+    memory_bytes: of the weights that are loaded for a chat; 0 in every other state. A run of another process in this
+    workspace counts as "train".
+    """
+
+    state: str
+    model: str = ""
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """How much each patch of the series supports a part of an answer; number grows with each one begun.
+
+    done and total: passes through the model. weights: for each series one weight a patch of `patch_points` points: by
+    how much the mean log-probability of the part's tokens drops when the patch is replaced by the mean of its series
+    (below 0: the part becomes likelier). Neighbouring patches of a long series are tried together and share one weight.
+    Empty until all are there. is_stopped: somebody ended it, a question came, or a run began.
+    """
+
+    number: int
+    done: int = 0
+    total: int = 0
+    is_done: bool = False
+    is_stopped: bool = False
+    problem: Problem | None = None
+    weights: tuple[tuple[float, ...], ...] = ()
+    patch_points: int = 0
 
 
 # Called on the engine's thread at every piece of an answer, and once when it is done: it must be quick.

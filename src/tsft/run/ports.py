@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, Problem
-from tsft.run.answers import Answering, AnswerOptions, Question, Tell
+from tsft.run.answers import Answering, AnswerOptions, Attribution, Question, Slot, Tell
 from tsft.run.evaluation import Evaluation, EvaluationSettings
 from tsft.run.export import Exported, ExportSettings
 from tsft.run.gauges import Gauges
@@ -175,6 +175,32 @@ class EnginePort(Protocol):
 
     def free_model(self) -> None:
         """End all questions and wait until the model's memory is free."""
+        ...
+
+    def slot(self) -> Slot:
+        """Which model holds the memory, and for what."""
+        ...
+
+    def begin_attribution(
+        self,
+        config: RunConfig,
+        question: Question,
+        answer: str,
+        part: tuple[int, int],
+        options: AnswerOptions | None = None,
+    ) -> int:
+        """Begin to measure what the characters [begin, end) of an answer hang on; returns the number at once.
+
+        Raises UserError as `answer` does.
+        """
+        ...
+
+    def attribution(self) -> Attribution | None:
+        """The last attribution of this process, under way or done."""
+        ...
+
+    def stop_attribution(self) -> None:
+        """Ask it to stop; what was measured stays."""
         ...
 
     def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:

@@ -7,6 +7,7 @@ import gradio as gr
 from tsft.config.schema import setting_by_key
 from tsft.errors import UserError
 from tsft.i18n import say_all, translate
+from tsft.ui.chat.tab import place_chat_tab
 from tsft.ui.command_bar import wire_command_bar
 from tsft.ui.context import PageContext
 from tsft.ui.data.tab import place_data_tab
@@ -252,6 +253,9 @@ def _place(context: PageContext) -> Parts:
             with gr.Tab(id="data", elem_id="tab-data") as data_tab:
                 place_data_tab(words, data_tab, context.data, top.language, who)
             words.add(data_tab, label="page.tab.data")
+            with gr.Tab(id="chat", elem_id="tab-chat") as chat_tab:
+                place_chat_tab(chat_tab, tabs, context, context.data, top.language, who)
+            words.add(chat_tab, label="page.tab.chat")
     words.add(train_tab, label="page.tab.train")
     words.add(runs_tab, label="page.tab.runs")
     return Parts(

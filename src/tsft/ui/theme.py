@@ -9,7 +9,7 @@ ASSETS = Path(__file__).resolve().parent / "assets"
 # In this order: later ones use what earlier ones put into `window.tsft`.
 SCRIPTS = (
     *("page.js", "plot.js", "chart.js", "notices.js"),
-    *("series_plot.js", "series.js", "entries.js", "label.js", "sections.js"),
+    *("series_plot.js", "series.js", "entries.js", "label.js", "sections.js", "chat.js"),
 )
 STYLES = (
     "colors.css",
@@ -21,6 +21,7 @@ STYLES = (
     "check.css",
     "data.css",
     "label.css",
+    "chat.css",
 )
 
 
