@@ -11,7 +11,7 @@ from tests.data_fakes import FakeEncoder
 from tsft.config.check import check
 from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
-from tsft.run.answers import ENDED, Answer, Answering, AnswerOptions, Question, Tell
+from tsft.run.answers import ENDED, Answer, Answering, AnswerOptions, Attribution, Question, Slot, Tell
 from tsft.run.board import Board
 from tsft.run.evaluation import Evaluation, EvaluationSettings, check_evaluation
 from tsft.run.events import (
@@ -89,6 +89,7 @@ class FakeEngine:
         self._fetches: dict[str, Fetch] = {}
         self._asked: Asked | None = None
         self._answering = Answering(0, "", 0)
+        self._attribution: Attribution | None = None
         self._exported: Exported | None = None
         self.evaluated: Evaluation | None = None
         self.board: Board | None = None
@@ -262,6 +263,30 @@ class FakeEngine:
     def free_model(self) -> None:
         """No model is held here."""
 
+    def slot(self) -> Slot:
+        return Slot("free")
+
+    def begin_attribution(
+        self,
+        config: RunConfig,
+        question: Question,
+        answer: str,
+        part: tuple[int, int],
+        options: AnswerOptions | None = None,
+    ) -> int:
+        """Weighs at once: every second patch of eight points counts."""
+        number = self._attribution.number + 1 if self._attribution else 1
+        weights = tuple(tuple(float(place % 2) for place in range(-(-len(each) // 8))) for each in question.series)
+        total = sum(map(len, weights))
+        self._attribution = Attribution(number, total, total, True, weights=weights, patch_points=8)
+        return number
+
+    def attribution(self) -> Attribution | None:
+        return self._attribution
+
+    def stop_attribution(self) -> None:
+        """Nothing is under way here."""
+
     def begin_export(self, settings: ExportSettings) -> int:
         raise_if_any(check_export(settings))
         number = self._exported.number + 1 if self._exported else 1
@@ -299,6 +324,7 @@ class FakeEngine:
         self._stop.set()
         self.join()
         self._seconds, self._thread, self._asked, self._exported = seconds, None, None, None
+        self._attribution = None
         self.board, self.examined, self.evaluated, self.limited = None, None, None, {}
         self.started.clear()
         self.is_held = False

@@ -64,8 +64,8 @@ class Answer:
 class Answering:
     """Some questions to one model, under way or over. number grows with each time questions are asked.
 
-    model: as a person knows it. phase: WAITING, LOADING, WRITING or ENDED. done: questions that are answered, or failed.
-    answer: the one being written, or the last one. is_stopped: somebody ended it early, or a run began.
+    model: as a person knows it. phase: WAITING, LOADING, WRITING or ENDED. done: questions answered, or failed. answer:
+    the one being written, or the last one. is_stopped: somebody ended it early, or a run began.
     holds_model: its memory is not given back yet. is_beside: answered on the CPU in a process of its own.
     problem: why nothing more was answered.
     """

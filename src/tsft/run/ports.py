@@ -160,8 +160,9 @@ class EnginePort(Protocol):
         """Put questions to the model of a config (its base, or the result in `model.continue_from`), one after another.
 
         Returns the number at once; `answering` shows how far they are, and `tell` hears each piece on the engine's
-        thread. Raises UserError `engine.busy` while a run is in progress, or `engine.answering` while others are asked;
-        a run that starts gives them up and frees the model.
+        thread. Raises UserError `engine.answering` while others are asked, and while a run is in progress `engine.busy`
+        unless `options.beside` lets them wait or be answered on the CPU. A run that starts frees the model; what
+        becomes of the questions is for the same option to say.
         """
         ...
 
@@ -174,11 +175,11 @@ class EnginePort(Protocol):
         ...
 
     def free_model(self) -> None:
-        """End all questions and wait until the model's memory is free."""
+        """End all questions, also those that wait or are answered beside a run, and wait until the memory is free."""
         ...
 
     def slot(self) -> Slot:
-        """Which model holds the memory, and for what."""
+        """Who has the place for a model: nobody, a chat, a run, an evaluation or an export."""
         ...
 
     def begin_attribution(
@@ -189,9 +190,10 @@ class EnginePort(Protocol):
         part: tuple[int, int],
         options: AnswerOptions | None = None,
     ) -> int:
-        """Begin to measure what the characters [begin, end) of an answer hang on; returns the number at once.
+        """Begin to weigh each patch of the question's series in characters part[0]..part[1] of its answer.
 
-        Raises UserError as `answer` does.
+        Returns the number at once; `attribution` shows how far it is. Of the options `keeps_model` and `beside` count.
+        The one before is given up, and a question that is asked gives it up. Raises UserError as `answer` does.
         """
         ...
 
@@ -200,7 +202,7 @@ class EnginePort(Protocol):
         ...
 
     def stop_attribution(self) -> None:
-        """Ask it to stop; what was measured stays."""
+        """Ask it to stop: it does between two passes, and leaves no weights."""
         ...
 
     def ask(self, result: str, turns: Sequence[Mapping[str, str]], series: Sequence[Any]) -> int:

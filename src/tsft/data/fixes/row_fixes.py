@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tsft.data.budget import Budget, fit
-from tsft.data.doctor import FLOAT32_LOSS, LARGE_VALUE, TINY_AMPLITUDE
 from tsft.data.by_hand import without_gaps
+from tsft.data.doctor import FLOAT32_LOSS, LARGE_VALUE, TINY_AMPLITUDE
 from tsft.data.encoding import RowEncoder
 from tsft.data.examples import PLACEHOLDER, RowRefused
 from tsft.data.fixes.record_texts import series_of, with_meta, with_series, with_texts

@@ -1,4 +1,4 @@
-"""What goes with the next question as HTML: each series as a plot, what the encoder gets of it, and a way to drop it."""
+"""What goes with the next question as HTML: each series as a plot, what the encoder gets of it, a way to drop it."""
 
 from collections.abc import Sequence
 from html import escape
@@ -15,7 +15,7 @@ HEIGHT = 110
 
 
 def attached_html(series: Sequence[Attached], reader: RowReader | Message, language: str) -> str:
-    """"" where nothing is attached. reader: of the chosen model, or why there is none."""
+    """ "" where nothing is attached. reader: of the chosen model, or why there is none."""
     if not series:
         return ""
     patch = 0 if isinstance(reader, Message) else reader.patch_size

@@ -34,6 +34,7 @@ class Attaching:
             talk.table = path or ""
         told = {"file": table.path.name, "rows": f"{table.rows:,}", "columns": len(columns)}
         return {
+            box.picking: gr.update(visible=True),
             box.columns: gr.update(choices=columns, value=columns[:1]),
             box.first: 1,
             box.last: table.rows,
@@ -41,18 +42,16 @@ class Attaching:
             self.parts.said: "",
         }
 
-    def file(
+    def table(
         self, token: str, model: str | None, language: str, columns: Sequence[str], first: Any, last: Any,
         request: gr.Request,
     ) -> Updates:  # fmt: skip
-        table = self.desk.talk(token, request).table
+        path = self.desk.talk(token, request).table
         return self._put(
-            token, model, language, request, lambda: (sources.from_table(table, columns or (), first, last), "")
+            token, model, language, request, lambda: (sources.from_table(path, columns or (), first, last), "")
         )
 
-    def paste(
-        self, token: str, model: str | None, language: str, text: str, name: str, request: gr.Request
-    ) -> Updates:
+    def paste(self, token: str, model: str | None, language: str, text: str, name: str, request: gr.Request) -> Updates:
         return self._put(token, model, language, request, lambda: (sources.from_text(text, name), ""))
 
     def draw(self, token: str, model: str | None, language: str, feed: str, name: str, request: gr.Request) -> Updates:
@@ -72,9 +71,7 @@ class Attaching:
         made = lambda: sources.from_generator(kind, seed, points, language)  # noqa: E731
         return self._put(token, model, language, request, made, question)
 
-    def remove(
-        self, token: str, model: str | None, language: str, event: gr.EventData, request: gr.Request
-    ) -> Updates:
+    def remove(self, token: str, model: str | None, language: str, event: gr.EventData, request: gr.Request) -> Updates:
         talk, place = self.desk.talk(token, request), int(event._data.get("series", -1))
         with talk.lock:
             if 0 <= place < len(talk.attached):

@@ -166,9 +166,7 @@ class Conversation:
             return self.desk.refused(error, language)
         return {**self.desk.show(talk, model, language), **self.desk.slot(beside, language)}
 
-    def save(
-        self, token: str, model: str | None, language: str, correction: str, request: gr.Request
-    ) -> Updates:
+    def save(self, token: str, model: str | None, language: str, correction: str, request: gr.Request) -> Updates:
         """The corrected answer becomes a row."""
         talk = self.desk.talk(token, request)
         try:

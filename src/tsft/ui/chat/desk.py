@@ -175,4 +175,3 @@ def asked_of(values: Sequence[Any], beside: str | None) -> Asked:
 def is_new(talk: Talk, seen: Mapping[str, Any]) -> bool:
     """Whether the conversation is another one than this page was sent last."""
     return bool(seen.get("version") != talk.version)
-

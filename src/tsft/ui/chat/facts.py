@@ -1,4 +1,4 @@
-"""What an encoder gets of a series: points, patches and the prefix text, as the chosen model's own processor makes it."""
+"""What an encoder gets of a series: points, patches and the prefix text, as the chosen model's processor makes it."""
 
 from dataclasses import dataclass
 from html import escape

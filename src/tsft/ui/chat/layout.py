@@ -14,7 +14,7 @@ from tsft.run.answers import CPU, WAIT, AnswerOptions
 from tsft.ui.words import Words
 
 WRITING_SECONDS, IDLE_SECONDS = 0.4, 3.0
-SOURCES = ("file", "paste", "draw", "row", "generate")
+SOURCES = ("table", "paste", "draw", "row", "generate")
 # A click on a button of the conversation, with the part of the answer that is selected.
 TURNS_LISTEN = """
 element.addEventListener('mousedown', (event) => { if (event.target.closest('[data-do]')) event.preventDefault(); });
@@ -39,6 +39,7 @@ class AttachBox:
     source: Any
     file: Any
     table: Any
+    picking: Any
     columns: Any
     first: Any
     last: Any
@@ -122,7 +123,7 @@ def place_chat(words: Words) -> ChatParts:
     token = gr.Textbox(visible="hidden", elem_id="chat-token")
     relabel = gr.Button(visible="hidden", elem_id="chat-relabel")
     head = _place_head(words)
-    with gr.Row(elem_id="chat-columns"):
+    with gr.Row(elem_id="chat-halves"):
         with gr.Column(scale=8, min_width=320, elem_id="chat-main"):
             main = _place_main(words)
             attach = _place_attach(words)
@@ -203,18 +204,20 @@ def _place_attach(words: Words) -> AttachBox:
     with gr.Accordion(open=True, elem_id="chat-attach", elem_classes=["fold"]) as fold:
         source = gr.Radio(list(SOURCES), value=SOURCES[0], interactive=True, elem_id="chat-source")
         words.add_made(source, _source_words)
-        with gr.Row(elem_classes=["gap-small", "by-file"], equal_height=False):
+        with gr.Column(elem_classes=["by-table"]):
             file = gr.UploadButton(
                 file_types=[*TABLES], size="md", elem_id="chat-file", elem_classes=["drops"], scale=0, min_width=160
             )
             words.add(file, label="page.chat.file")
-            columns = gr.Dropdown([], multiselect=True, interactive=True, elem_id="chat-columns", min_width=200)
-            words.add(columns, label="page.chat.columns")
-            first = _number(words, "first", 1, minimum=1)
-            last = _number(words, "last", None, minimum=1)
-            put("file")
-        table = gr.HTML(elem_id="chat-table", elem_classes=["by-file"], apply_default_css=False)
-        name = gr.Textbox(interactive=True, max_lines=1, elem_id="chat-name", elem_classes=["by-hand"], min_width=160)
+            table = gr.HTML(elem_id="chat-table", apply_default_css=False)
+            with gr.Row(elem_classes=["gap-small"], equal_height=False, visible=False) as picking:
+                columns = gr.Dropdown([], multiselect=True, interactive=True, elem_id="chat-columns", min_width=200)
+                words.add(columns, label="page.chat.columns")
+                first = _number(words, "first", 1, minimum=1)
+                last = _number(words, "last", 1, minimum=1)
+                put("table")
+        with gr.Row(elem_classes=["by-hand"]):
+            name = gr.Textbox(interactive=True, max_lines=1, elem_id="chat-name", min_width=160)
         words.add(name, label="page.chat.name")
         with gr.Row(elem_classes=["gap-small", "by-paste"], equal_height=False):
             paste = gr.Textbox(lines=2, max_lines=8, interactive=True, elem_id="chat-paste", min_width=240)
@@ -240,8 +243,8 @@ def _place_attach(words: Words) -> AttachBox:
             put("generate")
     words.add(fold, label="page.chat.attach")
     return AttachBox(
-        fold, source, file, table, columns, first, last, name, paste, draw, drawn, dataset, row, kind, seed, points,
-        buttons,
+        fold, source, file, table, picking, columns, first, last, name, paste, draw, drawn, dataset, row, kind, seed,
+        points, buttons,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Series for a question from everywhere: columns of a table, pasted numbers, a drawing, a dataset's row, the generator."""
+"""Series for a question: columns of a table, pasted numbers, a drawing, a dataset's row, or made by the generator."""
 
 import json
 from collections.abc import Sequence
@@ -46,13 +46,13 @@ def number_columns(path: str) -> tuple[Table, list[str]]:
 
 
 def from_table(path: str, columns: Sequence[str], first: Any, last: Any) -> list[Attached]:
-    """The columns from row `first` to `last`, counted from 1, both included; an empty `last` is the end."""
+    """The columns from row `first` to `last`, counted from 1, both included; an empty number is the table's end."""
     if not path:
         raise UserError(message("page.chat.no_file"))
     if not columns:
         raise UserError(message("page.chat.choose_columns"))
     table = read_table(Path(path))
-    begin, end = int(first or 1), int(last or table.rows)
+    begin, end = 1 if first is None else int(first), int(last or table.rows)
     if not 1 <= begin <= end <= table.rows:
         raise UserError(message("page.chat.bad_range", first=begin, last=end, rows=table.rows))
     origin = message("page.chat.from.file", file=table.path.name, first=begin, last=end)
@@ -83,10 +83,11 @@ def from_row(room: DataRoom, name: str | None, row: Any) -> tuple[list[Attached]
     """The series of a row (from 1) of a dataset, and its question."""
     if not name:
         raise UserError(message("page.chat.no_dataset"))
-    view = _row_of(open_rows(room, name), int(row or 1), name)
+    number = 1 if row is None else int(row)
+    view = _row_of(open_rows(room, name), number, name)
     if not view.series:
-        raise UserError(message("page.chat.row_without_series", row=int(row or 1), name=name))
-    origin = message("page.chat.from.row", name=name, row=int(row or 1))
+        raise UserError(message("page.chat.row_without_series", row=number, name=name))
+    origin = message("page.chat.from.row", name=name, row=number)
     question = next((turn["content"] for turn in view.turns if turn["role"] == "user"), "")
     first = question.count("<ts><ts/>")
     found = [attached(each.points, each.name, each.unit, origin) for each in view.series]

@@ -95,10 +95,10 @@ def _wire_conversation(desk: ChatDesk) -> None:
 def _wire_attaching(desk: ChatDesk) -> None:
     parts, box, given = desk.parts, desk.parts.attach, desk.given
     do = Attaching(desk)
-    brought = [box.columns, box.first, box.last, box.table, parts.said, parts.open]
+    brought = [box.picking, box.columns, box.first, box.last, box.table, parts.said, parts.open]
     box.file.upload(do.bring, [*given, box.file], brought, **QUEUED)
     for name, handler, inputs in (
-        ("file", do.file, [box.columns, box.first, box.last]),
+        ("table", do.table, [box.columns, box.first, box.last]),
         ("paste", do.paste, [box.paste, box.name]),
         ("row", do.row, [box.dataset, box.row, parts.question]),
         ("generate", do.generate, [box.kind, box.seed, box.points, parts.question]),

@@ -246,9 +246,7 @@ def history(turns: Sequence[Turn], system: str = "") -> list[dict[str, str]]:
 
 def told_series(turns: Sequence[Turn]) -> tuple[Attached, ...]:
     """The series of the turns that `history` tells."""
-    return tuple(
-        each for turn in turns if turn.own is not None and turn.own.text.strip() for each in turn.series
-    )
+    return tuple(each for turn in turns if turn.own is not None and turn.own.text.strip() for each in turn.series)
 
 
 def placeholders(text: str) -> int:

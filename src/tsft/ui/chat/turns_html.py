@@ -106,7 +106,8 @@ def _reply(reply: Reply, turn: Turn, is_last: bool, look: Look) -> str:
     return (
         f'<article class="chat-reply {reply.kind}" data-reply="{reply.id}" data-state="{reply.state}">'
         f"{_head(reply, look)}{_own_series(reply, places, look)}{_text(reply, places, language)}"
-        f"{_beyond(reply, places, language)}{_rests_on(reply, language)}{_actions(reply, turn, is_last, look)}</article>"
+        f"{_beyond(reply, places, language)}{_rests_on(reply, language)}"
+        f"{_actions(reply, turn, is_last, look)}</article>"
     )
 
 
@@ -122,9 +123,9 @@ def _head(reply: Reply, look: Look) -> str:
     if reply.state in (DONE, STOPPED) and reply.tokens:
         told = {"seconds": f"{reply.seconds:.1f}", "tokens": f"{reply.tokens:,}"}
         parts.append(translate(language, "page.chat.took", **told))
-    pill = f'<span class="pill">{escape(translate(language, f"page.chat.kind.{reply.kind}"))}</span> '
-    if reply.kind == OWN:
-        pill = ""
+    pill = ""
+    if reply.kind != OWN:
+        pill = f'<span class="pill">{escape(translate(language, f"page.chat.kind.{reply.kind}"))}</span> '
     facts = escape(" · ".join([look.name(reply.model), *parts]))
     return f'<p class="chat-head">{pill}<b>{facts}</b></p>'
 
@@ -168,7 +169,9 @@ def _text(reply: Reply, places: Sequence[Named], language: str) -> str:
         said = f'<p class="quiet">{escape(translate(language, "page.chat.cut"))}</p>'
     if reply.state == DONE and not reply.text.strip():
         return f'<p class="quiet">{escape(translate(language, "page.ask.empty"))}</p>'
-    cuts = [(each.begin, each.end, f'<mark class="{"wrong" if each.beyond else "answer"}">\0</mark>') for each in places]
+    cuts = [
+        (each.begin, each.end, f'<mark class="{"wrong" if each.beyond else "answer"}">\0</mark>') for each in places
+    ]
     if reply.weights is not None:
         begin, end = reply.weights.part
         cuts = [each for each in cuts if each[1] <= begin or each[0] >= end]
