@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.fakes import FakeEngine
-from tsft.config.run_config import RunConfig
+from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.errors import UserError, message
 from tsft.run.answers import (
     ENDED,
@@ -104,6 +104,9 @@ class ChatEngine(FakeEngine):
         if self.occupied:
             return Slot(self.occupied, "run 7")
         return Slot("chat", self.holds, 15_000_000) if self.holds else Slot("free")
+
+    def base_of(self, config: RunConfig) -> RunConfig | None:
+        return RunConfig(model=ModelSettings(name="builtin")) if config.model.continue_from else None
 
     def begin_attribution(
         self,

@@ -224,7 +224,7 @@ def test_regenerating_without_chance_is_said_to_change_nothing(engine: ChatEngin
     engine.finish()
     assert "temperature 0" in do.again(request, "t", RESULT, "en", "wait", False, *SAMPLING)[desk.parts.said]
     engine.finish()
-    hot = ("", None, 0.8, 1, 0, 1, 5)
+    hot = ("", None, 0.8, 1, 0, 1, " 5 ")
     assert do.again(request, "t", RESULT, "en", "wait", False, *hot)[desk.parts.said] == ""
     options = engine.asked_of[-1][2]
     assert (options.temperature, options.seed, options.keeps_model, options.beside) == (0.8, 5, True, "wait")
@@ -236,6 +236,8 @@ def test_empty_numbers_are_their_defaults_and_the_system_prompt_comes_first(
 ) -> None:
     asked = asked_of(("Be brief.", None, None, None, None, None, None), None)
     assert asked.options == AnswerOptions(keeps_model=True, beside="wait")
+    with pytest.raises(UserError):
+        asked_of(("", None, 0, 1, 0, 1, "5.5"), None)
     asking.ask_new(engine, Talk(), "What?", config_of(context, "builtin"), asked.options, asked.system)
     assert engine.asked_turns()[0] == {"role": "system", "content": "Be brief."}
 
@@ -476,3 +478,25 @@ def test_thumbs_are_given_and_taken_back(engine: ChatEngine, desk: ChatDesk) -> 
         event = SimpleNamespace(_data={"do": button, "reply": 1})
         do.act(event, request, "t", RESULT, "en", "wait", *SAMPLING)  # type: ignore[arg-type]
         assert talk.turns[0].replies[0].thumb == wanted
+
+
+# -- words ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "en"])
+def test_every_control_has_words_of_each_language(language: str) -> None:
+    words = Words()
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        place_chat(words)
+    english, other = words.properties("en"), words.properties(language)
+    same = {
+        text
+        for component, properties in other.items()
+        for name, text in properties.items()
+        if text == english[component][name] or not text
+    }
+    assert same == set()
+    wordless = (gr.HTML, gr.Timer, gr.State, gr.Row, gr.Column)
+    shown = [each for each in blocks.blocks.values() if each.visible is not None and not isinstance(each, wordless)]
+    missing = [each for each in shown if each.visible != "hidden" and each not in other and type(each) is not gr.Blocks]
+    assert [each.elem_id for each in missing if not type(each).__name__.startswith("Form")] == []

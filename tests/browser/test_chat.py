@@ -1,6 +1,5 @@
 """The Chat tab in Chromium: a table's columns are asked about, the base beside, and the answer becomes a row."""
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,9 +46,18 @@ def engine(served: Served) -> Iterator[ChatEngine]:
     engine.free_model()
 
 
+def to_chat(page: Any) -> None:
+    tab = page.locator("#tab-chat-button")
+    page.wait_for_selector("#tabs > .tab-wrapper", state="visible")
+    if not tab.is_visible():  # on a phone the last tabs are in a menu
+        page.locator("#tabs > .tab-wrapper .overflow-menu > button").click()
+        tab = page.locator("#tabs > .tab-wrapper .overflow-dropdown button").last
+    tab.click()
+
+
 def opened(open_page: Callable[..., Any], **options: Any) -> Any:
     page = open_page(**options)
-    page.locator("#tab-chat-button").click()
+    to_chat(page)
     page.wait_for_function("() => document.querySelector('#chat-model input')?.value")
     page.wait_for_selector("#chat-slot [data-slot]")
     return page
@@ -123,7 +131,7 @@ def test_two_columns_are_asked_about_streamed_stopped_compared_and_saved_as_a_ro
     assert base.get_attribute("class") == "chat-reply base"
     first, second = own.bounding_box(), base.bounding_box()
     assert abs(first["y"] - second["y"]) < 5 and second["x"] > first["x"] + first["width"] - 5
-    assert [name for name, *_ in _asked(engine)] == [RESULT, RESULT, ""]
+    assert [name for name, *_ in _asked(engine)][-3:] == [RESULT, RESULT, ""]
 
     own.locator("[data-do=correct]").click()
     page.locator("#chat-correction textarea").fill("Pressure swings, flow is a saw.")
@@ -149,7 +157,7 @@ def test_a_reload_keeps_the_conversation_and_another_tab_has_its_own(
     answered(page)
     page.reload()
     page.wait_for_selector("html.tsft-ready", state="attached")
-    page.locator("#tab-chat-button").click()
+    to_chat(page)
     assert "<b>load</b>" in answered(page).locator("xpath=../..").inner_text()
     other = opened(open_page, context=page.context)
     assert other.locator("#chat-turns .chat-turn").count() == 0
@@ -237,7 +245,7 @@ def test_on_a_phone_nothing_is_wider_than_the_page(
     attach_pasted(page, " ".join(str(each) for each in range(30)))
     ask(page, "?" * 3 + "\n" + "w" * 200)
     answered(page)
-    for source, _ in itertools.product(("table", "draw", "row", "generate"), range(1)):
+    for source in ("table", "draw", "row", "generate"):
         page.locator(f"#chat-source input[value={source}]").check()
         wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, source

@@ -251,10 +251,10 @@ def _place(context: PageContext) -> Parts:
         # Last here and first in view (datasets.css): Gradio looks for each control it updates from the first one on.
         if context.data is not None:
             with gr.Tab(id="data", elem_id="tab-data") as data_tab:
-                place_data_tab(words, data_tab, context.data, top.language, who)
+                data = place_data_tab(words, data_tab, context.data, top.language, who)
             words.add(data_tab, label="page.tab.data")
             with gr.Tab(id="chat", elem_id="tab-chat") as chat_tab:
-                place_chat_tab(chat_tab, tabs, context, context.data, top.language, who)
+                place_chat_tab(chat_tab, tabs, context, data, top.language, who)
             words.add(chat_tab, label="page.tab.chat")
     words.add(train_tab, label="page.tab.train")
     words.add(runs_tab, label="page.tab.runs")

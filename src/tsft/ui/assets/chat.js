@@ -144,23 +144,12 @@
   let labelled = "en";
   const labelTab = () => {
     const button = document.getElementById("chat-relabel");
-    const tab = document.getElementById("tab-chat-button");
-    if (!button || !tab || tab.getAttribute("aria-selected") !== "true" || !tsft.language || labelled === tsft.language) return;
+    const isOpen = document.getElementById("chat-question")?.offsetParent;
+    if (!button || !isOpen || !tsft.language || labelled === tsft.language) return;
     labelled = tsft.language;
     button.click();
   };
 
-  // The label room, where a row was sent to. A tab that does not fit stands in a menu, whose buttons have its words.
-  const openLabelRoom = () => {
-    document.getElementById("tab-data-button")?.click();
-    const choose = (triesLeft) => {
-      const tab = document.getElementById("data-label-button");
-      if (tab && tab.offsetParent) tab.click();
-      else if (triesLeft > 0) setTimeout(() => choose(triesLeft - 1), 50);
-    };
-    choose(100);
-  };
-
-  tsft.chat = { token, told, drawn, openLabelRoom };
+  tsft.chat = { token, told, drawn };
   tsft.sweepers.push(labelTab, showLastTurn, applyFeed, applyBoard);
 })();

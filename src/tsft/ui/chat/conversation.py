@@ -145,8 +145,8 @@ class Conversation:
         """A button of the conversation: its name, the reply, and the characters of it that are selected."""
         talk, told = self.desk.talk(token, request), event._data
         reply, do = int(told.get("reply") or 0), str(told.get("do"))
-        asked = asked_of(sampling, beside)
         try:
+            asked = asked_of(sampling, beside)
             if do in ("up", "down"):
                 _thumb(talk, reply, 1 if do == "up" else -1)
             elif do == "correct":

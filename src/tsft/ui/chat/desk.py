@@ -24,6 +24,8 @@ from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
 
 Updates = dict[Any, Any]
+# As large as torch takes one.
+SEED_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class ChatDesk:
 
 
 def asked_of(values: Sequence[Any], beside: str | None) -> Asked:
-    """What the controls of `Sampling.inputs` say; an empty number is its default."""
+    """What the controls of `Sampling.inputs` say; an empty number is its default. UserError where the seed is none."""
     system, tokens, temperature, top_p, top_k, repetition, seed = values
     plain = AnswerOptions()
     options = AnswerOptions(
@@ -165,7 +167,7 @@ def asked_of(values: Sequence[Any], beside: str | None) -> Asked:
         top_p=float(top_p if top_p else plain.top_p),
         top_k=int(top_k or 0),
         repetition_penalty=float(repetition or plain.repetition_penalty),
-        seed=None if seed is None else int(seed),
+        seed=_seed(seed),
         keeps_model=True,
         beside=beside or WAIT,
     )
@@ -175,3 +177,12 @@ def asked_of(values: Sequence[Any], beside: str | None) -> Asked:
 def is_new(talk: Talk, seen: Mapping[str, Any]) -> bool:
     """Whether the conversation is another one than this page was sent last."""
     return bool(seen.get("version") != talk.version)
+
+
+def _seed(text: Any) -> int | None:
+    plain = str(text if text is not None else "").strip()
+    if not plain:
+        return None
+    if not plain.isdecimal() or len(plain) > SEED_DIGITS:
+        raise UserError(message("page.chat.bad_seed", text=plain[:40]))
+    return int(plain)

@@ -273,7 +273,8 @@ def _place_sampling(words: Words) -> Sampling:
         top_p = gr.Slider(0, 1, plain.top_p, elem_id="chat-top_p", **shares)
         top_k = gr.Number(plain.top_k, precision=0, minimum=0, interactive=True, elem_id="chat-top_k")
         repetition = gr.Slider(1, 2, plain.repetition_penalty, elem_id="chat-repetition", **shares)
-        seed = gr.Number(None, precision=0, minimum=0, interactive=True, elem_id="chat-answer_seed")
+        # A box of numbers shows 0 where it is empty, which is another seed.
+        seed = gr.Textbox("", max_lines=1, interactive=True, elem_id="chat-answer_seed")
         both = gr.Checkbox(False, interactive=True, elem_id="chat-both")
         named = {
             "system": system, "tokens": tokens, "temperature": temperature, "top_p": top_p, "top_k": top_k,

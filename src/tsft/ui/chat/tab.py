@@ -11,25 +11,26 @@ from tsft.ui.chat.desk import ChatDesk, Updates
 from tsft.ui.chat.layout import place_chat
 from tsft.ui.chat.talk import Talks
 from tsft.ui.context import PageContext
-from tsft.ui.data.room import DataRoom
+from tsft.ui.data.desk import DataDesk
 from tsft.ui.events import PRIVATE, QUEUED
 from tsft.ui.words import Words
 
 # The browser's own name for the conversation goes in for the hidden box's.
 WITH_TOKEN = "(...given) => { given[0] = window.tsft.chat.token(); return given; }"
 WITH_DRAWING = "(...given) => { given[3] = window.tsft.chat.drawn(); return given; }"
-OPEN_LABEL_ROOM = "() => window.tsft.chat.openLabelRoom()"
 
 
 def place_chat_tab(
-    tab: Any, tabs: Any, context: PageContext, room: DataRoom, language: Any, who: Callable[[gr.Request], str]
+    tab: Any, tabs: Any, context: PageContext, data: DataDesk, language: Any, who: Callable[[gr.Request], str]
 ) -> ChatDesk:
-    """Lay the tab out inside the open `gr.Tab`, and wire all of it."""
+    """Lay the tab out inside the open `gr.Tab`, and wire all of it. data: the Data tab, where rows go."""
     words = Words()
-    desk = ChatDesk(place_chat(words), context, room, Talks(), language, who)
+    desk = ChatDesk(place_chat(words), context, data.room, Talks(), language, who)
     _wire_opening(desk, tab, tabs, words)
     _wire_conversation(desk)
     _wire_attaching(desk)
+    to_label = [tabs, data.sections]
+    desk.parts.open.click(lambda: [gr.Tabs(selected="data"), data.open("label")], None, to_label, **PRIVATE)
     return desk
 
 
@@ -81,7 +82,6 @@ def _wire_conversation(desk: ChatDesk) -> None:
         box.select(do.act, acting, [parts.correction, *shown], **PRIVATE)
     parts.save.click(do.save, [*given, parts.correction], shown, **PRIVATE)
     parts.cancel.click(do.cancel, given, shown, **PRIVATE)
-    parts.open.click(None, None, None, js=OPEN_LABEL_ROOM, **PRIVATE)
     parts.timer.tick(
         do.tick,
         [*given, parts.beside, parts.seen],

@@ -174,8 +174,9 @@ def _text(reply: Reply, places: Sequence[Named], language: str) -> str:
     ]
     if reply.weights is not None:
         begin, end = reply.weights.part
-        cuts = [each for each in cuts if each[1] <= begin or each[0] >= end]
-        cuts.append((begin, end, '<mark class="explained">\0</mark>'))
+        if (begin, end) != (0, len(reply.text)):
+            cuts = [each for each in cuts if each[1] <= begin or each[0] >= end]
+            cuts.append((begin, end, '<mark class="explained">\0</mark>'))
     text = f'<p class="chat-text chat-answer" data-text="{reply.id}">{with_cuts(reply.text, cuts)}</p>'
     return (text if reply.text else "") + said
 
@@ -188,8 +189,7 @@ def _beyond(reply: Reply, places: Sequence[Named], language: str) -> str:
             continue
         series = reply.series[each.beyond - 1]
         title = title_of(series_view(each.beyond, series.points, SeriesName(series.name, series.unit)), language)
-        where = str(each.first) if each.first == each.last else f"{each.first}–{each.last}"
-        told = {"where": where, "name": title, "last": len(series.points) - 1}
+        told = {"where": reply.text[each.begin : each.end], "name": title, "last": len(series.points) - 1}
         lines.append(f"<li>{escape(translate(language, 'page.chat.beyond', **told))}</li>")
     unique = "".join(dict.fromkeys(lines))
     return f'<ul class="chat-beyond">{unique}</ul>' if unique else ""
