@@ -9,7 +9,7 @@ from tsft.errors import UserError
 from tsft.i18n import translate
 from tsft.ui.chat import sources
 from tsft.ui.chat.desk import ChatDesk, Updates
-from tsft.ui.chat.talk import Attached
+from tsft.ui.chat.talk import Attached, Talk
 from tsft.ui.monitor import said
 
 
@@ -21,7 +21,7 @@ class Attaching:
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.parts.attached, self.parts.said, self.parts.open, self.parts.question]
+        return [self.parts.attached, self.parts.said, self.parts.open, self.parts.question, self.parts.seen]
 
     def bring(self, token: str, model: str | None, language: str, path: str | None, request: gr.Request) -> Updates:
         """A table was uploaded: its columns of numbers are offered."""
@@ -76,7 +76,8 @@ class Attaching:
         with talk.lock:
             if 0 <= place < len(talk.attached):
                 del talk.attached[place]
-        return {self.parts.attached: self.desk.attached(talk, model, language)}
+                talk.touch()
+        return self._shown(talk, model, language)
 
     def _put(
         self,
@@ -96,7 +97,12 @@ class Attaching:
                 talk.attach(series)
         except UserError as error:
             return self.desk.refused(error, language)
-        shown: Updates = {self.parts.attached: self.desk.attached(talk, model, language), self.parts.said: ""}
+        shown = {**self._shown(talk, model, language), self.parts.said: ""}
         if asks and is_first and question is not None and not question.strip():
             shown[self.parts.question] = asks
         return shown
+
+    def _shown(self, talk: Talk, model: str | None, language: str) -> Updates:
+        """Only what is attached: the conversation above it stays as it is."""
+        seen = {"version": talk.version}
+        return {self.parts.attached: self.desk.attached(talk, model, language), self.parts.seen: seen}

@@ -121,9 +121,9 @@ class Conversation:
         desk, parts, talk = self.desk, self.parts, self.desk.talk(token, request)
         asking.follow(self.engine, talk)
         progress, ended = follow_explaining(self.engine, talk, language)
-        slot = desk.slot(beside, language)
-        now = {"slot": slot[parts.slot], "doing": progress}
-        updates: Updates = {} if now["slot"] == seen.get("slot") else dict(slot)
+        now = {"slot": (self.engine.slot(), beside, language), "doing": progress}
+        # The names of models are read from disk: not at every tick.
+        updates: Updates = {} if now["slot"] == seen.get("slot") else desk.slot(beside, language)
         if now["doing"] != seen.get("doing", ""):
             updates[parts.doing] = progress
         if is_new(talk, seen):

@@ -92,8 +92,9 @@ class ChatDesk:
             parts.stop: gr.update(interactive=is_busy),
             parts.again: gr.update(interactive=can_go_on),
             parts.edit: gr.update(interactive=can_go_on, value=edit),
-            parts.timer: gr.Timer(seconds, active=True),
-            parts.seen: {"version": version, "seconds": seconds},
+            # Whether it goes at all is for the tab to say.
+            parts.timer: gr.Timer(seconds),
+            parts.seen: {"version": version},
         }
 
     def look(self, model: str | None, correcting: int, language: str) -> Look:

@@ -29,8 +29,9 @@ def place_chat_tab(
     _wire_opening(desk, tab, tabs, words)
     _wire_conversation(desk)
     _wire_attaching(desk)
-    to_label = [tabs, data.sections]
-    desk.parts.open.click(lambda: [gr.Tabs(selected="data"), data.open("label")], None, to_label, **PRIVATE)
+    # One after the other: a tab that is shown for the first time begins with its first section.
+    shown = desk.parts.open.click(lambda: gr.Tabs(selected="data"), None, tabs, **PRIVATE)
+    shown.then(lambda: data.open("label"), None, data.sections, **PRIVATE)
     return desk
 
 

@@ -192,16 +192,13 @@ class Talk:
             self.turns[found[0]] = replace(turn, replies=kept)
             self.touch()
 
-    def series_until(self, place: int) -> tuple[Attached, ...]:
-        """All series of the turns up to and with this one."""
-        return tuple(each for turn in self.turns[: place + 1] for each in turn.series)
-
     def attach(self, series: Sequence[Attached]) -> None:
         """UserError where it would be too much."""
         for each in series:
             if len(each.points) > MOST_POINTS:
                 raise UserError(message("page.chat.too_long", count=len(each.points), most=MOST_POINTS))
-        count = len(self.series_until(len(self.turns))) + len(self.attached) + len(series)
+        kept = self.turns[:-1] if self.editing else self.turns
+        count = sum(len(turn.series) for turn in kept) + len(self.attached) + len(series)
         if count > MOST_SERIES:
             raise UserError(message("page.chat.too_many", count=count, most=MOST_SERIES))
         self.attached += series
