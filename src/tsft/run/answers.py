@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tsft.errors import Message, Problem
+from tsft.errors import Message, Problem, message
 
 WAITING, LOADING, WRITING, ENDED = "waiting", "loading", "writing", "ended"
 # What becomes of questions while a run is in progress (`AnswerOptions.beside`).
@@ -12,6 +12,15 @@ REFUSE, WAIT, CPU = "refuse", "wait", "cpu"
 BESIDE = (REFUSE, WAIT, CPU)
 # Who has the one place for a model (`Slot.state`).
 SLOT_STATES = ("free", "loading", "chat", "train", "evaluate", "export")
+MOST_NEW_TOKENS = 32_768
+_LIMITS: tuple[tuple[str, float, float], ...] = (
+    ("max_new_tokens", 1, MOST_NEW_TOKENS),
+    ("temperature", 0, 5),
+    ("top_p", 0.01, 1),
+    ("top_k", 0, 1_000_000),
+    ("repetition_penalty", 0.1, 10),
+    ("seed", -(2**63), 2**63 - 1),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,20 @@ class AnswerOptions:
     seed: int | None = None
     keeps_model: bool = False
     beside: str = REFUSE
+
+
+def check_options(options: AnswerOptions) -> list[Problem]:
+    """Everything that is wrong with them, each at its field."""
+    problems = []
+    for name, low, high in _LIMITS:
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:  # also for what is not a number
+            told = message("evaluation.out_of_range", value=f"{value:g}", low=f"{low:g}", high=f"{high:g}")
+            problems.append(Problem(name, told))
+    if options.beside not in BESIDE:
+        told = message("evaluation.no_such_choice", value=options.beside, choices=", ".join(BESIDE))
+        problems.append(Problem("beside", told))
+    return problems
 
 
 @dataclass(frozen=True)
