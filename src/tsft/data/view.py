@@ -129,7 +129,7 @@ def view_row(
             series_view(number, points, names[number - 1] if number <= len(names) else SeriesName(), patch_size)
             for number, points in enumerate(series, 1)
         ),
-        quotes=tuple(_quote_views(turns, series, names)),
+        quotes=tuple(quote_views(turns, series, names)),
         findings=findings,
         meta=examined.meta,
         model=model,
@@ -163,9 +163,10 @@ def series_view(number: int, points: np.ndarray, named: SeriesName, patch_size: 
     return SeriesView(number, named.name, named.unit, points, mean, amplitude, scale, used, starts)
 
 
-def _quote_views(
+def quote_views(
     turns: Sequence[Mapping[str, str]], series: Sequence[np.ndarray], names: Sequence[SeriesName]
 ) -> Iterator[QuoteView]:
+    """Every position that the turns quote, with the series it speaks of."""
     longest = max((len(points) for points in series), default=0)
     whole = "\n".join(turn["content"] for turn in turns)
     for number, turn in enumerate(turns, 1):

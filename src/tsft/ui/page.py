@@ -7,6 +7,7 @@ import gradio as gr
 from tsft.config.schema import setting_by_key
 from tsft.errors import UserError
 from tsft.i18n import say_all, translate
+from tsft.ui.chat.tab import place_chat_tab
 from tsft.ui.command_bar import wire_command_bar
 from tsft.ui.context import PageContext
 from tsft.ui.data.tab import place_data_tab
@@ -252,10 +253,13 @@ def _place(context: PageContext) -> Parts:
         # Last here and first in view (datasets.css): Gradio looks for each control it updates from the first one on.
         if context.data is not None:
             with gr.Tab(id="data", elem_id="tab-data") as data_tab:
-                place_data_tab(words, data_tab, context.data, top.language, who)
+                data = place_data_tab(words, data_tab, context.data, top.language, who)
             words.add(data_tab, label="page.tab.data")
             with gr.Tab(id="evaluate", elem_id="tab-evaluate") as evaluate_tab:
                 place_evaluate_tab(words, evaluate_tab, context, context.data, top.language, who, tabs)
+            with gr.Tab(id="chat", elem_id="tab-chat") as chat_tab:
+                place_chat_tab(chat_tab, tabs, context, data, top.language, who)
+            words.add(chat_tab, label="page.tab.chat")
         if context.exports is not None:
             with gr.Tab(id="export", elem_id="tab-export") as export_tab:
                 place_export_tab(export_tab, context.exports, top.language, tabs)

@@ -9,7 +9,7 @@ ASSETS = Path(__file__).resolve().parent / "assets"
 # In this order: later ones use what earlier ones put into `window.tsft`.
 SCRIPTS = (
     *("page.js", "plot.js", "chart.js", "notices.js"),
-    *("series_plot.js", "series.js", "entries.js", "label.js", "sections.js", "evaluate.js"),
+    *("series_plot.js", "series.js", "entries.js", "label.js", "sections.js", "evaluate.js", "chat.js"),
 )
 STYLES = (
     "colors.css",
@@ -23,6 +23,7 @@ STYLES = (
     "label.css",
     "evaluate.css",
     "export.css",
+    "chat.css",
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tsft.data.budget import Budget, fit
+from tsft.data.by_hand import without_gaps
 from tsft.data.doctor import FLOAT32_LOSS, LARGE_VALUE, TINY_AMPLITUDE
 from tsft.data.encoding import RowEncoder
 from tsft.data.examples import PLACEHOLDER, RowRefused
@@ -46,11 +47,9 @@ def impute(record: Record, mapping: ColumnMapping, tools: FixTools) -> dict[str,
     filled = []
     for value in series_of(record, mapping):
         points = numbers_of(value)
-        is_there = np.isfinite(points)
-        if not is_there.any():
+        if not np.isfinite(points).any():
             return None
-        places = np.arange(len(points))
-        filled.append(np.interp(places, places[is_there], points[is_there]))
+        filled.append(without_gaps(points))
     return with_series(record, mapping, filled)
 
 

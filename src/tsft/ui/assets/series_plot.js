@@ -7,6 +7,7 @@
   const HEIGHT = 132;
   const PER_PIXEL = 2; // more points than that nobody sees
   const LABEL_ROWS = 2;
+  const HEAT = 12;
   const PATCH_PIXELS = 5; // narrower patches would be a grey area
 
   const draw = (parent, name, attributes = {}) => {
@@ -101,6 +102,7 @@
         }
       }
       this.drawGaps([x0, x1]);
+      this.drawHeat([x0, x1]);
       if (series.y.length === 1 && series.y[0] !== null) draw(this.dots, "circle", { class: "lone", cx: this.toX(0), cy: this.toY(series.y[0]), r: 3 });
       const ends = Array(LABEL_ROWS).fill(-Infinity);
       for (const mark of series.marks) {
@@ -113,6 +115,21 @@
         if (typeof value === "number") draw(this.dots, "circle", { class: css, cx: from, cy: this.toY(value), r: 4 });
         this.drawLabel(mark, css, from, ends);
       }
+    }
+
+    // A strip at the foot: what each patch counts for, for or against.
+    drawHeat([x0, x1]) {
+      const { heat } = this.series;
+      if (!heat) return;
+      const { x, y, w, h } = this.inner;
+      heat.weights.forEach((weight, index) => {
+        const first = index * heat.points - 0.5, last = first + heat.points;
+        if (last < x0 || first > x1) return;
+        const from = clamp(this.toX(first), x, x + w), to = clamp(this.toX(last), x, x + w);
+        const css = `heat ${weight < 0 ? "against" : "for"}`;
+        draw(this.under, "rect", { class: css, x: from, y: y + h - HEAT, width: Math.max(1, to - from), height: HEAT, "fill-opacity": Math.abs(weight) });
+      });
+      draw(this.under, "rect", { class: "heat-frame", x, y: y + h - HEAT, width: w, height: HEAT });
     }
 
     drawLabel(mark, css, from, ends) {

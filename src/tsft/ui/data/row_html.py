@@ -105,10 +105,10 @@ def _turns(view: RowView, language: str) -> Iterator[str]:
             at = content.find(PLACEHOLDER, at + len(PLACEHOLDER))
         role = turn["role"]
         name = translate(language, f"page.role.{role}") if role in ROLES else role
-        yield f'<p class="turn {role if role in ROLES else ""}"><b>{escape(name)}</b>{_with_cuts(content, cuts)}</p>'
+        yield f'<p class="turn {role if role in ROLES else ""}"><b>{escape(name)}</b>{with_cuts(content, cuts)}</p>'
 
 
-def _with_cuts(text: str, cuts: Sequence[tuple[int, int, str]]) -> str:
+def with_cuts(text: str, cuts: Sequence[tuple[int, int, str]]) -> str:
     """The text escaped, with HTML in the place of some of its characters ("" for the characters themselves)."""
     parts, done = [], 0
     for begin, end, html in sorted(cuts):

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,14 @@ MARK_CLASSES = (
 _WORDS = ("point", "gap", "zoom_in", "zoom_out", "reset", "help", "brush_help", "chosen")
 # Placeholders of sentences that the browser fills in.
 _LATER = {"index": "{index}", "first": "{first}", "last": "{last}"}
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What each patch of a series counts for, from -1 to 1, and how many points a patch has."""
+
+    weights: Sequence[float]
+    points: int
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,13 @@ def series_html(
     key: str = "",
     chosen: Mark | None = None,
     height: int = 0,
+    heat: Mapping[int, Heat] = MappingProxyType({}),
 ) -> str:
     """All series as one element; "" without any.
 
     brush: whether an interval can be chosen (CustomEvent "tsft-brush" with {series, first, last}, which bubbles).
     key: drawings of one key keep their zoom when the page makes them anew. chosen: the interval chosen before.
-    height: of each drawing in pixels, 0 for the usual one.
+    height: of each drawing in pixels, 0 for the usual one. heat: a strip below the curve, by the series' numbers.
     """
     if not series:
         return ""
@@ -65,6 +75,10 @@ def series_html(
     }
     if height:
         payload["series"] = [{**each, "height": height} for each in payload["series"]]
+    for each in payload["series"]:
+        if each["number"] in heat:
+            found = heat[each["number"]]
+            each["heat"] = {"weights": [round(weight, 3) for weight in found.weights], "points": found.points}
     if chosen is not None:
         payload["chosen"] = {"series": chosen.series, "first": chosen.first, "last": chosen.last}
     told = escape(json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False), quote=True)
