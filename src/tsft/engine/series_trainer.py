@@ -89,8 +89,7 @@ class SeriesTrainer(Trainer):
         self._place: Place | None = None
         self._is_evaluating = False
         self._evaluated_at_step = -1
-        self._loss = float("nan")
-        self._value = float("nan")
+        self._loss = self._value = float("nan")
         self._lengths = rows.lengths
         super().__init__(
             model=model,
