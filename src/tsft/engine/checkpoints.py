@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from tsft.atomic import write_json
 from tsft.engine.tuning import ParameterGroup
 from tsft.run.board import Board
 from tsft.run.events import CheckpointRemoved, CheckpointSaved, PhaseChanged
-from tsft.store.runs import RunFolder, folder_bytes, mark_complete, usable_checkpoints
+from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, folder_bytes, mark_complete, usable_checkpoints
 
 _PLACE = "tsft_place.json"
 
@@ -87,18 +87,19 @@ def read_place(checkpoint: Path) -> Mapping[str, Any]:
     return dict(json.loads((checkpoint / _PLACE).read_text(encoding="utf-8")))
 
 
-def load_trained(model: nn.Module, path: Path) -> None:
-    """Put the weights of `path` into the model, by parameter name. Every name must be there."""
+def load_trained(model: nn.Module, checkpoint: Path) -> None:
+    """Put the trained weights of a checkpoint into the model, by parameter name. Every name must be there."""
     parameters = dict(model.named_parameters())
-    for name, weights in load_file(path).items():
+    for name, weights in load_file(checkpoint / TRAINED_WEIGHTS).items():
         parameters[name].data.copy_(weights)
 
 
-def trained_weights(model: nn.Module, groups: Sequence[ParameterGroup]) -> dict[str, Tensor]:
+def save_trained(model: nn.Module, groups: Sequence[ParameterGroup], checkpoint: Path) -> None:
     """By the groups, not by `requires_grad`: an optimizer that goes block by block switches that."""
     trained = {id(parameter) for group in groups for parameter in group.parameters}
-    return {
+    weights = {
         name: parameter.detach().contiguous()
         for name, parameter in model.named_parameters()
         if id(parameter) in trained
     }
+    save_file(weights, checkpoint / TRAINED_WEIGHTS)

@@ -60,7 +60,7 @@ def open_result(
         loaded = _base_of_run(config, workspace, dtype, fetching, attention)
         if config.tuning.method == "llama_pro":
             expand_blocks(loaded.model, config.tuning.new_blocks)
-        load_trained(loaded.model, path / TRAINED_WEIGHTS)
+        load_trained(loaded.model, path)
         return Loaded(loaded.model, loaded.processor, loaded.family, encoder_is_new=False)
     if (path / "config.json").is_file():
         return load(path, dtype=dtype, attention=attention)

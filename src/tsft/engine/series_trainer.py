@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer
 
@@ -21,7 +20,7 @@ from tsft.config.metrics import VALIDATION_LOSS
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.engine.answer_scores import ScoredAnswers
-from tsft.engine.checkpoints import CheckpointKeeper, load_trained, read_place, trained_weights
+from tsft.engine.checkpoints import CheckpointKeeper, load_trained, read_place, save_trained
 from tsft.engine.control import Control
 from tsft.engine.job import planned_steps
 from tsft.engine.norms import StepSizes
@@ -38,7 +37,6 @@ from tsft.errors import message
 from tsft.model.processor import SeriesProcessor
 from tsft.run.board import Board
 from tsft.run.events import Evaluated, PhaseChanged, Progressed
-from tsft.store.runs import TRAINED_WEIGHTS
 
 
 class NotFiniteError(Exception):
@@ -361,7 +359,7 @@ class SeriesTrainer(Trainer):
         if isinstance(self.model, PeftModel):
             self._save_adapter(self.model, folder)
         else:
-            save_file(trained_weights(self.model, self.groups), folder / TRAINED_WEIGHTS)
+            save_trained(self.model, self.groups, folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         self._resumed_from = Path(resume_from_checkpoint)
@@ -371,7 +369,7 @@ class SeriesTrainer(Trainer):
         if isinstance(self.model, PeftModel):
             super()._load_from_checkpoint(str(checkpoint))
         else:
-            load_trained(self.model, checkpoint / TRAINED_WEIGHTS)
+            load_trained(self.model, checkpoint)
 
     def _restore_place(self, checkpoint: Path) -> None:
         """After a resume: the half-averaged loss and the counts, so that the next logged point is the uncut run's."""
