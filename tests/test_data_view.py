@@ -29,6 +29,8 @@ NAMES = [
     ("The metric pump pressure (bar) was recorded 5 times: ", ("pump pressure", "bar")),
     ('"Click-Through Rate (CTR)" is a time series: ', ("Click-Through Rate (CTR)", "")),
     ("Temperature (°C): ", ("Temperature", "°C")),
+    ("PM10 (in µg/m³, 187 points): ", ("PM10", "µg/m³")),
+    ("流量（共 64 个点）：", ("流量", "")),
     ("下面是长度为 64 的序列用电负荷：", ("用电负荷", "")),
     ("指标泵压力记录了 64 次：", ("泵压力", "")),
     ("室内温度共有 64 个点：", ("室内温度", "")),

@@ -17,7 +17,7 @@ from tsft.evaluate.report import Report
 from tsft.evaluate.statistics import Difference, Estimate
 from tsft.i18n import LANGUAGES, sentences, translate
 from tsft.run.evaluation import ANSWERING, PHASES, Evaluation, EvaluationSettings
-from tsft.store.evaluations import FAILED, INTERRUPTED, RUNNING, STOPPED, note
+from tsft.store.evaluations import FAILED, INTERRUPTED, RUNNING, STOPPED, list_evaluations, note
 from tsft.store.workspace import open_workspace
 from tsft.ui.context import PageContext, ResultChoice
 from tsft.ui.data.room import DataRoom
@@ -44,7 +44,9 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self.workspace, self.engine = open_workspace(folder), FakeEngine()
-        self.context = PageContext(self.engine, results=lambda: [RESULT])
+        self.gathered: list[int] = []
+        gather = {"gather_scores": lambda: self.gathered.append(len(list_evaluations(self.workspace)))}
+        self.context = PageContext(self.engine, results=lambda: [RESULT], **gather)
         self.room = EvaluateRoom(self.context, DataRoom(self.workspace, self.engine))
         with gr.Blocks(), gr.Tab(id="evaluate") as tab:
             self.at = _place(Words(), tab)
@@ -191,6 +193,7 @@ def test_the_list_offers_what_fits_the_state_and_deletes_only_what_has_ended(ses
     assert resumed["followed"] == folder.id and "Answering" in resumed["progress"]
     gone = session.act(folder.id, id=folder.id, do="delete")
     assert not folder.path.exists() and gone["chosen"] == "" and gone["report"] == ""
+    assert session.gathered == [0]  # the runs' scores are taken in after it is gone
     assert "There is no evaluation" in session.act("", id="nothing", do="choose")["said"]
 
 

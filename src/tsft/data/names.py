@@ -25,8 +25,11 @@ _PLAIN_SERIES = re.compile(
 _UNITS = (
     re.compile(r"(?:unit|单位)(?:s)?\s*(?:is|为|是)?\s*[:：]?\s*([^\s,，;；。)）]{1,16})", re.IGNORECASE),
     re.compile(r"[(（\[]\s*([°℃%‰µμA-Za-z][^\s)）\],，]{0,11})\s*[)）\]]"),
+    re.compile(r"[(（\[]\s*in\s+([^\s)）\],，]{1,12})\s*[,，)）\]]"),
     re.compile(r"\bin\s+(°C|°F|℃|%|[kMGT]?B|[kMG]?W|[kM]?Wh|[mµ]?s|min|hours?|bar|[kM]?Pa|rpm|Hz|[mk]?V|m?A)\b"),
 )
+# Right before the series: "PM10 (in µg/m³, 187 points): ".
+_LAST_BRACKETS = re.compile(r"\s*[(（\[][^()（）\[\]]*[)）\]](?=\s*[:：]?\s*$)")
 # What stands in brackets may shorten the name instead: "Click-Through Rate (CTR)".
 _ABBREVIATION = re.compile(r"(?!(?:KB|MB|GB|TB|KW|MW|GW|VA|RPM|FPS|BPM|IOPS|QPS|USD|EUR|CNY|PPM)$)[A-Z]{2,}s?|units?")
 
@@ -57,7 +60,7 @@ def _named(before: str) -> SeriesName:
     quoted = _last(_QUOTED, line)
     if quoted:
         return SeriesName(quoted[1].strip(), unit)
-    bare = line.replace(f"({unit})", "").replace(f"（{unit}）", "") if unit else line
+    bare = _LAST_BRACKETS.sub("", line.replace(f"({unit})", "").replace(f"（{unit}）", "") if unit else line)
     candidates = [pattern.search(bare) for pattern in _SAID] + [_LABELLED.search(bare)]
     name = next(
         (match[1].strip() for match in candidates if match and not _PLAIN_SERIES.fullmatch(match[1].strip())), ""

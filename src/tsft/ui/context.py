@@ -102,8 +102,8 @@ class PageContext:
     record_notes: what the record of runs has to say of itself, a broken file that was set aside.
     default_language: for visitors who have chosen none, "" to ask their browser. with_defaults: the first settings of a
     visitor with the workspace's own in them. plateau_evaluations: after how many without a better one people are told.
-    app_notes: what is wrong with the settings of the app. data, exports: what the Data and the Export tab
-    work on; without it there is none.
+    app_notes: what is wrong with the settings of the app. gather_scores: lets the runs' scores follow an evaluation
+    that was deleted. data, exports: what the Data and the Export tab work on; without it there is none.
     """
 
     engine: EnginePort
@@ -127,5 +127,6 @@ class PageContext:
     with_defaults: Callable[[RunConfig], RunConfig] = lambda config: config
     plateau_evaluations: Callable[[], int] = lambda: 3
     app_notes: Callable[[], Sequence[Message]] = _nothing
+    gather_scores: Callable[[], None] = lambda: None
     data: DataRoom | None = None
     exports: ExportRoom | None = None

@@ -57,6 +57,7 @@ def page_context(engine: EnginePort, workspace: Workspace, record: Record) -> Pa
         log_tail=reader.log_tail,
         debug_bundle=reader.debug_bundle,
         record_notes=record.notes,
+        gather_scores=record.gather_scores,
         data=DataRoom(workspace, engine),
         exports=ExportRoom(workspace, engine),
     )

@@ -163,6 +163,7 @@ class Desk:
                 updates |= {at.followed: wanted, **self.progress(language)}
             elif do == "delete":
                 delete_evaluation(self.room.info(wanted).folder)
+                self.room.context.gather_scores()
                 updates |= self.opened("" if chosen == wanted else chosen, language)
             else:
                 self.room.info(wanted)
