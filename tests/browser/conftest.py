@@ -177,7 +177,7 @@ def open_page(browser: Any, served: Served, contexts: dict[str, list[Any]]) -> I
         page.on(
             "console", lambda said: watcher.console.append(said.text) if said.type in ("error", "warning") else None
         )
-        page.on("pageerror", lambda error: watcher.console.append(str(error)))
+        page.on("pageerror", lambda error: watcher.console.append(error.stack or str(error)))
         page.on(
             "request",
             lambda sent: (

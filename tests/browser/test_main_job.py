@@ -63,7 +63,7 @@ def visiting(browser: Any) -> Iterator[Callable[[str], Any]]:
         contexts.append(browser.new_context(locale="en-US", viewport={"width": 1280, "height": 800}))
         page = contexts[-1].new_page()
         page.on("console", lambda each: said.append(each.text) if each.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("pageerror", lambda error: said.append(error.stack or str(error)))
         page.goto(url, wait_until="domcontentloaded")
         page.wait_for_selector("html.tsft-ready", state="attached")
         page.set_default_timeout(60_000)

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,6 +173,9 @@ def test_an_open_list_follows_a_run_without_disturbing_its_reader(tab: Tab, brow
         tab.record.update(tab.going.id, step=41)
         page.wait_for_function(CELL, arg=[tab.going.id, "41 / 90"])
         page.wait_for_function(CHART, arg="1")
+        say(tab.going, *(StepLogged(3.0, 42 + more, 0.1, math.nextafter(3.0, 4.0), 1e-4, 1.0) for more in range(2)))
+        page.wait_for_function(CHART, arg="3")  # a curve that is flat but for its last digit has an axis, too
+        assert page.locator("#run-chart svg.plot").first.locator("text").count() > 2
         assert mark.is_checked() and page.input_value("#run-notes textarea") == "half a sent"
 
 

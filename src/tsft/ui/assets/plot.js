@@ -139,7 +139,9 @@
     }
     if (low > high) return isLog ? [0.1, 10] : [0, 1];
     if (isLog) return [low / 1.05, high * 1.05];
-    const room = (high - low) * 0.06 || Math.abs(high) * 0.1 || 0.1;
+    // Values that differ in their last digits only are one line: what is between them has no numbers to be told by.
+    const size = Math.max(Math.abs(low), Math.abs(high));
+    const room = high - low > size * 1e-9 ? (high - low) * 0.06 : size * 0.1 || 0.1;
     return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
   };
 
@@ -156,9 +158,11 @@
     return rough < 1 || !stretch ? ticks(low, high, count) : multiples(low, high, stretch);
   };
 
+  const MOST_TICKS = 100;
   const multiples = (low, high, step) => {
     const found = [];
-    for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-6; value += step) found.push(Number(value.toPrecision(12)));
+    const last = Math.floor(high / step + 1e-6);
+    for (let place = Math.ceil(low / step); place <= last && found.length < MOST_TICKS; place++) found.push(Number((place * step).toPrecision(12)));
     return found;
   };
 
