@@ -144,7 +144,7 @@ def test_real_rows_train_from_the_page_and_the_model_answers(workspace: Workspac
     put_rows(workspace, 100)
     save_preset(
         workspace, "real rows", model__name="builtin", data__datasets=("real",), schedule__max_steps=30,
-        schedule__gradient_accumulation=1, optim__learning_rate=5e-3, output__name="real rows",
+        schedule__batch_size=1, schedule__gradient_accumulation=1, optim__learning_rate=5e-3, output__name="real rows",
         output__eval_steps=30,
     )  # fmt: skip
     with serving(workspace) as url, visiting(browser) as visit:
@@ -160,6 +160,7 @@ def test_real_rows_train_from_the_page_and_the_model_answers(workspace: Workspac
     assert curve[-1][1] < curve[0][1] * 2 / 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not ROWS.is_file(), reason="needs ../shared/data")
 def test_a_real_chat_model_trains_from_the_page_and_answers(workspace: Workspace, browser: Any) -> None:
     from tsft.model.gguf import make_smollm2
