@@ -82,6 +82,13 @@ def test_the_newest_comes_first_and_a_deleted_one_is_gone(workspace: Workspace, 
         read_evaluation(other)
 
 
+def test_one_that_is_half_deleted_or_broken_hides_no_other(workspace: Workspace, folder: EvaluationFolder) -> None:
+    gone, broken = (new_evaluation(workspace, SETTINGS, ["pump"]) for _ in range(2))
+    gone.path.rename(gone.path.with_name(f".deleted-{gone.id}"))
+    broken.about.write_text('{"name": "pu', encoding="utf-8")
+    assert [each.id for each in list_evaluations(workspace)] == [folder.id]
+
+
 def test_what_another_version_wrote_is_read_as_far_as_it_is_known(folder: EvaluationFolder) -> None:
     told = json.loads(folder.about.read_text(encoding="utf-8"))
     told["settings"]["unheard_of"] = 1

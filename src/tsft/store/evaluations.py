@@ -142,11 +142,11 @@ def note(folder: EvaluationFolder, **changes: Any) -> None:
 
 
 def list_evaluations(workspace: Workspace) -> list[EvaluationInfo]:
-    """Every evaluation, the newest first."""
+    """Every evaluation that can be read, the newest first; what is being deleted is none."""
     if not workspace.evaluations.is_dir():
         return []
-    folders = (EvaluationFolder(path) for path in workspace.evaluations.iterdir())
-    found = [read_evaluation(each) for each in folders if each.about.is_file()]
+    folders = [path for path in workspace.evaluations.iterdir() if not path.name.startswith(".")]
+    found = [read_evaluation(each) for each in map(EvaluationFolder, folders) if read_json(each.about)]
     return sorted(found, key=lambda each: (each.created_at, each.id), reverse=True)
 
 
