@@ -94,7 +94,7 @@ def test_the_facts_tell_datasets_interval_tasks_and_where_the_rest_is(record: Re
         html = told_html(told, language)
         assert "50.0 % (45.0–55.0)" in html and "40.0 %" in html and "60.0 %" in html and "1,200" in html
         assert EVIL not in html and "held &lt;img" in html and "local &lt;img" in html
-        assert 'data-tab="tab-evaluate-button"' in html
+        assert 'class="to-tab" data-tab="tab-evaluate-button"' in html  # no link to a run: none is chosen by it
     assert "data-answers" not in told_html(RunSource(record.workspace, record).told(ended(record, "new").id), "en")
 
 

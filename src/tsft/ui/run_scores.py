@@ -40,7 +40,7 @@ def scores_html(answers: Sequence[AnswerScore], language: str, with_links: bool 
     rows = "".join(_lines(each, language) for each in answers)
     where = escape(translate(language, "page.runs.answers_more"))
     link = escape(translate(language, "page.runs.answers_open"))
-    button = f' <button type="button" class="run-link to-tab" data-tab="tab-evaluate-button">{link}</button>'
+    button = f' <button type="button" class="to-tab" data-tab="tab-evaluate-button">{link}</button>'
     below = f'<p class="quiet">{where}{button}</p>' if with_links else ""
     return f'<p class="facts-title">{title}</p><table class="facts" data-answers="{len(answers)}">{rows}</table>{below}'
 
