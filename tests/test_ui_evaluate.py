@@ -33,6 +33,7 @@ from tsft.ui.evaluate.progress import progress_html, revision
 from tsft.ui.evaluate.report_html import BAD_NEWS, GOOD_NEWS, report_html
 from tsft.ui.evaluate.room import EvaluateRoom
 from tsft.ui.evaluate.tab import _place
+from tsft.ui.page import build_page
 from tsft.ui.words import Words
 
 MODELS = {"tuned": right, "base": often_right}
@@ -59,7 +60,7 @@ class Session:
 
     def start(self, **values: Any) -> dict[str, Any]:
         held = {name: each.value for name, each in self.at.form.controls.items()} | values
-        return self.named(self.desk.start("en", None, *held.values()))  # type: ignore[arg-type]
+        return self.named(self.desk.start("", "en", None, *held.values()))  # type: ignore[arg-type]
 
     def act(self, chosen: str, **told: Any) -> dict[str, Any]:
         return self.named(self.desk.act(chosen, "en", None, event(**told)))  # type: ignore[arg-type]
@@ -128,9 +129,32 @@ def test_a_refusal_of_the_engine_is_shown_where_the_form_is(session: Session) ->
     def refuse(settings: Any, by: str = "") -> str:
         raise UserError(Problem("", message("evaluation.busy", name="<i>x</i>", done=1, total=2)))
 
+    session.start(models=["m"], datasets=["d"])
     session.engine.begin_evaluation = refuse  # type: ignore[method-assign]
-    html = session.start(models=["m"], datasets=["d"])["problems"]
-    assert "Another evaluation is under way" in html and "&lt;i&gt;" in html
+    answer = session.start(models=["m"], datasets=["d"])
+    assert "Another evaluation is under way" in answer["problems"] and "&lt;i&gt;" in answer["problems"]
+    assert "Answering: m" in answer["progress"] and answer["stop"]["visible"]  # what stands in the way is shown
+
+
+def test_what_begins_is_listed_at_once_so_that_its_answers_can_be_looked_at(session: Session) -> None:
+    folder = evaluation(session.workspace, MODELS)
+    answer = session.start(models=["m"], datasets=["d"])
+    assert f'data-evaluation="{folder.id}"' in answer["list"] and "report" not in answer
+
+
+def test_of_filters_the_last_choice_counts_and_no_row_that_is_clicked_is_left_out(tmp_path: Path) -> None:
+    """A click that comes while an answer is on its way is dropped by Gradio where the mode is "once"."""
+    room = DataRoom(open_workspace(tmp_path), FakeEngine())
+    blocks = build_page(PageContext(room.engine, presets=list, data=room))
+    ids = {number: each.elem_id for number, each in blocks.blocks.items() if getattr(each, "elem_id", None)}
+    modes = {
+        (ids.get(component), event): (each["trigger_mode"], bool(each["js"]))
+        for each in blocks.get_config_file()["dependencies"]
+        for component, event in each["targets"]
+    }
+    # A deferred handler gets what its controls say then, but the data of the event before.
+    assert modes["evaluate-filters", "select"] == ("always_last", True)
+    assert modes["evaluate-rows", "select"][0] == "multiple"
 
 
 def test_progress_names_phase_subject_count_and_time_left_and_its_end(session: Session) -> None:
@@ -207,7 +231,7 @@ def test_whoever_began_an_evaluation_sees_it_when_it_ends_and_others_keep_theirs
 
 def test_filters_pages_and_the_card_follow_each_other(made: tuple[Session, str]) -> None:
     session, chosen = made
-    answer = session.named(session.desk.filter(chosen, "en", event(model="base", outcome="unread")))
+    answer = session.named(session.desk.filter('{"model": "base", "outcome": "unread"}', chosen, "en"))
     assert "no idea" in answer["rows"] and answer["query"]["outcome"] == "unread"
     rows = session.room.index(session.room.info(chosen)).find(Query.of(answer["query"]))
     shown = session.named(session.desk.choose(chosen, "en", event(dataset="sensors", row=rows[0][1])))

@@ -23,6 +23,9 @@
   const others = tsft.labelSection;
   tsft.labelSection = (...given) => { others?.(...given); tsft.labelEvaluate(); };
 
+  // What the filters of the answers say now.
+  tsft.answerFilters = () => JSON.stringify(Object.fromEntries([...document.querySelectorAll("#evaluate-filters [data-filter]")].map((each) => [each.dataset.filter, each.value])));
+
   tsft.toAnswerCard = () => {
     const card = document.getElementById("evaluate-card"), rows = document.getElementById("evaluate-rows");
     if (card && rows && card.getBoundingClientRect().top >= rows.getBoundingClientRect().bottom) card.scrollIntoView({ block: "start" });

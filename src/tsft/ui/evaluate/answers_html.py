@@ -14,16 +14,9 @@ from tsft.ui.readings import NONE
 
 ROWS_SHOWN = 25
 TEXT_LENGTH = 160
-# A choice in a filter, or Enter in its search, asks for rows; typing alone does nothing.
-FILTER = """
-const controls = () => [...element.querySelectorAll('[data-filter]')];
-const told = () => Object.fromEntries(controls().map((each) => [each.dataset.filter, each.value]));
-let last = '';
-element.addEventListener('change', () => {
-  const query = told(), text = JSON.stringify(query);
-  if (text !== last) { last = text; trigger('select', query); }
-});
-"""
+# A choice in a filter, or Enter in its search, asks for rows; typing alone does nothing. What is chosen is read when it
+# is sent (`SOUGHT` in tab.py): the last choice counts, also one that is made while an answer is on its way.
+FILTER = "element.addEventListener('change', () => trigger('select', {}));"
 # A click in a row, or Enter on its number, shows it; the buttons below turn the page.
 CHOOSE = """
 element.addEventListener('click', (event) => {

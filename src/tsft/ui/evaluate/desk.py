@@ -1,5 +1,6 @@
 """What the controls of the Evaluate tab do. Handlers give updates by component; nothing of a session is kept here."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
@@ -103,15 +104,17 @@ class Desk:
 
     # -- beginning and ending ------------------------------------------------------------------------------------------
 
-    def start(self, language: str, request: gr.Request, *given: Any) -> Updates:
+    def start(self, chosen: str, language: str, request: gr.Request, *given: Any) -> Updates:
+        """Begin, and list it at once; where another one stands in the way, that one is shown."""
         settings, problems = settings_of(self.at.form, given)
         if problems:
             return {self.at.problems: problems_html(problems, language)}
         try:
             followed = self.room.engine.begin_evaluation(settings, self.who(request))
         except UserError as error:
-            return {self.at.problems: problems_html(error.problems, language)}
-        return {self.at.problems: "", self.at.followed: followed, **self.progress(language)}
+            return {self.at.problems: problems_html(error.problems, language), **self.progress(language)}
+        listed = list_html(self.room.listed(), chosen, language)
+        return {self.at.problems: "", self.at.followed: followed, self.at.list: listed, **self.progress(language)}
 
     def stop(self, language: str) -> Updates:
         self.room.engine.stop_evaluation()
@@ -177,8 +180,9 @@ class Desk:
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
-    def filter(self, chosen: str, language: str, event: gr.EventData) -> Updates:
-        return self._page(chosen, Query.of(event._data), None, language)
+    def filter(self, sought: str, chosen: str, language: str) -> Updates:
+        """sought: what the filters say, as JSON."""
+        return self._page(chosen, Query.of(json.loads(sought or "{}")), None, language)
 
     def turn(self, chosen: str, query: Mapping[str, Any], key: Any, language: str, event: gr.EventData) -> Updates:
         wanted = Query.of({**query, "first": event._data.get("first", 0)})

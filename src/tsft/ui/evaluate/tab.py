@@ -22,6 +22,8 @@ LABEL = "() => window.tsft && tsft.labelEvaluate()"
 LABELLED = "() => window.tsft && tsft.evaluateLabelled()"
 # The file comes at once; the link stays.
 FETCH = "() => document.querySelector('#evaluate-exported a.download')?.click()"
+# The filters go in for the hidden box.
+SOUGHT = "(...given) => { given[0] = tsft.answerFilters(); return given; }"
 # On a phone the card lies below the table.
 TO_CARD = "() => window.tsft && tsft.toAnswerCard()"
 
@@ -31,7 +33,7 @@ class EvaluateTab:
     """The tab's components.
 
     chosen: the evaluation in view, query: which of its rows (`Query`), key: the row in view ([dataset, row] or []).
-    followed: the evaluation that this session began; ended: the one that has ended; seen: `progress.revision`.
+    sought: what the filters say, filled in by the browser. followed: the evaluation that this session began; ended: the one that has ended; seen: `progress.revision`.
     """
 
     tab: Any
@@ -46,6 +48,7 @@ class EvaluateTab:
     exported: Any
     report: Any
     filters: Any
+    sought: Any
     rows: Any
     sent: Any
     card: Any
@@ -103,7 +106,7 @@ def _place(words: Words, tab: Any) -> EvaluateTab:
         with gr.Column(scale=7, min_width=320):
             made["said"], made["list"] = html("said"), html("list", BEHAVIOUR)
     made["head"], made["exported"], made["report"] = html("head", TAKE), html("exported"), html("report")
-    made["filters"] = html("filters", FILTER)
+    made["filters"], made["sought"] = html("filters", FILTER), gr.Textbox(visible="hidden", elem_id="evaluate-sought")
     with gr.Row(elem_id="evaluate-answers", equal_height=False):
         with gr.Column(scale=6, min_width=320):
             made["rows"] = html("rows", CHOOSE)
@@ -128,15 +131,18 @@ def _wire(at: EvaluateTab, desk: Desk, own: Words, language: Any, tabs: Any) -> 
     tabs.select(desk.follow, None, at.timer, **PRIVATE)
     at.timer.tick(desk.tick, [at.seen, language], at.going, concurrency_limit=None, trigger_mode="once", **PRIVATE)
     # Its own function, so that the request is told apart from what the form holds.
-    at.start.click(desk.start, [language, *at.form.inputs], [at.problems, at.followed, *at.going], **PRIVATE)
+    begun = [at.problems, at.followed, at.list, *at.going]
+    at.start.click(desk.start, [at.chosen, language, *at.form.inputs], begun, **PRIVATE)
     at.stop.click(desk.stop, language, at.going, **PRIVATE)
     ended = [at.ended, at.followed, at.chosen, language]
     at.ended.change(desk.after_end, ended, [at.list, at.seen, *at.shown], **BESIDE)
     acted = [at.said, at.followed, *everything]
     at.list.select(desk.act, [at.chosen, language], acted, **PRIVATE)
-    at.filters.select(desk.filter, [at.chosen, language], [at.query, at.rows], **PRIVATE)
+    sought = [at.sought, at.chosen, language]
+    at.filters.select(desk.filter, sought, [at.query, at.rows], js=SOUGHT, trigger_mode="always_last", **PRIVATE)
     at.rows.edit(desk.turn, [*at.states, language], [at.query, at.rows], **PRIVATE)
-    chosen = at.rows.select(desk.choose, [at.chosen, language], [at.card, at.key, at.sent], **PRIVATE)
+    # The browser marks each row at once, so that none may be left out.
+    chosen = at.rows.select(desk.choose, [at.chosen, language], [at.card, at.key, at.sent], **BESIDE)
     chosen.then(None, None, None, js=TO_CARD, **PRIVATE)
     on_card = [at.card, at.key, at.query, at.rows, at.sent, at.exported]
     at.card.select(desk.on_card, [*at.states, language], on_card, **PRIVATE)
