@@ -1,8 +1,10 @@
 """The Chat tab without a browser: conversations, what is asked, what is shown, what becomes a row."""
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +24,7 @@ from tsft.store.workspace import open_workspace
 from tsft.ui.chat import asking, sources
 from tsft.ui.chat.conversation import Conversation, changed
 from tsft.ui.chat.desk import ChatDesk, asked_of
-from tsft.ui.chat.explaining import follow_explaining
+from tsft.ui.chat.explaining import follow_explaining, stop_explaining
 from tsft.ui.chat.facts import facts_of
 from tsft.ui.chat.layout import place_chat
 from tsft.ui.chat.models import config_of, model_choices
@@ -38,11 +40,12 @@ from tsft.ui.chat.talk import (
     MOST_SERIES,
     STOPPED,
     Attached,
+    Explaining,
     Talk,
     Talks,
     Weights,
 )
-from tsft.ui.chat.turns_html import Look, feed_html, turns_html
+from tsft.ui.chat.turns_html import Look, change_words, feed_html, turns_html
 from tsft.ui.context import PageContext, ResultChoice
 from tsft.ui.data.room import DataRoom
 from tsft.ui.words import Words
@@ -218,6 +221,28 @@ def test_other_questions_in_its_place_end_an_answer(engine: ChatEngine, context:
     assert talk.turns[0].replies[0].state == STOPPED
 
 
+def test_an_answer_that_began_meanwhile_is_not_ended_by_what_the_engine_said_before(
+    engine: ChatEngine, context: PageContext
+) -> None:
+    """A tick has heard of the answer before; then a click asks the next one, and the tick goes on."""
+    talk, config = talked(engine, context, "What?"), config_of(context, RESULT)
+    hear, engine.gate = engine.answering, threading.Event()
+
+    def slow() -> Any:
+        engine.answering = hear  # type: ignore[method-assign]
+        before = hear()
+        asking.ask_new(engine, talk, "And then?", config, AnswerOptions(), "")
+        return before
+
+    engine.answering = slow  # type: ignore[method-assign]
+    asking.follow(engine, talk)
+    assert talk.is_busy and talk.turns[1].replies[0].state == "asked"
+    engine.gate.set()
+    engine.finish()
+    asking.follow(engine, talk)
+    assert talk.turns[1].replies[0].state == DONE
+
+
 def test_regenerating_without_chance_is_said_to_change_nothing(engine: ChatEngine, desk: ChatDesk) -> None:
     do, request = Conversation(desk), session()
     do.ask(request, "t", RESULT, "en", "What?", "wait", False, *SAMPLING)
@@ -356,6 +381,23 @@ def test_changed_series_are_asked_about_beside_the_others(engine: ChatEngine, de
     assert "shift, 50 %" in html and html.count('class="chat-reply') == 2
 
 
+def test_a_change_is_drawn_on_each_series_where_it_is(engine: ChatEngine, context: PageContext) -> None:
+    talk = talked(engine, context, "What?", series=[SAW, Attached(np.arange(400.0), "level")])
+    change, series = changed(talk, "spike", 50, 0)
+    for number, first, last in change.places:
+        moved = np.flatnonzero(series[number - 1].points != talk.turns[0].series[number - 1].points)
+        assert moved.tolist() == [first] and first == last
+    assert [number for number, _, _ in change.places] == [1, 2] and "points" not in change_words(change, "en")
+    asking.ask_beside(engine, talk, config_of(context, RESULT), AnswerOptions(), "", change, series)
+    engine.finish()
+    asking.follow(engine, talk)
+    html = unescape(turns_html(talk.turns, look()))
+    for _, first, last in change.places:
+        assert f'"first":{first},"last":{last}' in html
+    one, _ = changed(talk, "spike", 50, 2)
+    assert f"points {one.places[0][1]}" in change_words(one, "en")
+
+
 def test_nothing_to_change_is_said(engine: ChatEngine, context: PageContext) -> None:
     for talk, number in ((Talk(), 0), (talked(engine, context, "What?", series=()), 0)):
         with pytest.raises(UserError):
@@ -421,7 +463,11 @@ def test_an_attribution_is_kept_with_its_answer_or_says_why_not(
     assert engine.explained == [(talk.turns[0].replies[0].text, (5, 8))]
     progress, _ = follow_explaining(engine, talk, "en")
     assert "2 of 5" in progress
-    engine.stop_attribution()
+    stop = SimpleNamespace(_data={"do": "stop-explaining"})
+    for other in (desk.talk("other", request), Talk(explaining=Explaining(1, (0, 1), 99))):
+        stop_explaining(engine, other)
+    assert "2 of 5" in follow_explaining(engine, talk, "en")[0]  # nobody else's button ends it
+    do.act(stop, request, "t", RESULT, "en", "wait", *SAMPLING)  # type: ignore[arg-type]
     assert "stopped" in follow_explaining(engine, talk, "en")[1] and talk.explaining is None
     engine.attribution_now = None
     do.act(event, request, "t", RESULT, "en", "wait", *SAMPLING)  # type: ignore[arg-type]
@@ -466,6 +512,27 @@ def test_an_answer_is_saved_as_it_is_and_an_empty_one_is_not(
     assert save_reply(inbox, talk, 1, None, "ann", "en")
     item = inbox.get(inbox.items()[0].id)
     assert item.given.turns[-1]["content"] == talk.turns[0].replies[0].text and "rejected" not in item.given.meta
+
+
+def test_what_needs_no_new_answer_needs_no_valid_seed(engine: ChatEngine, desk: ChatDesk) -> None:
+    do, request = Conversation(desk), session()
+    do.ask(request, "t", RESULT, "en", "What?", "wait", False, *SAMPLING)
+    engine.finish()
+    do.tick("t", RESULT, "en", "wait", {}, request)
+    for name in ("up", "explain"):
+        event: Any = SimpleNamespace(_data={"do": name, "reply": 1})
+        answer = do.act(event, request, "t", RESULT, "en", "wait", "", None, 0, 1, 0, 1, "no seed")
+        assert ("no seed" in answer[desk.parts.said]) == (name == "explain")
+    assert desk.talk("t", request).turns[0].replies[0].thumb == 1
+
+
+def test_what_is_chosen_is_not_sent_again_when_the_tab_is_opened(desk: ChatDesk, tmp_path: Path) -> None:
+    write_lines(tmp_path / "datasets" / "own.jsonl", [row()])
+    model, dataset = desk.parts.model, desk.parts.attach.dataset
+    first = desk.offers(None, None, "en")
+    assert first[model]["value"] == RESULT and first[dataset]["value"] in desk.room.usable()
+    again = desk.offers("builtin", "own", "en")
+    assert "value" not in again[model] and "value" not in again[dataset] and again[model]["choices"]
 
 
 def test_thumbs_are_given_and_taken_back(engine: ChatEngine, desk: ChatDesk) -> None:

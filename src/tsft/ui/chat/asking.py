@@ -131,9 +131,12 @@ def ask_beside(
 
 def follow(engine: EnginePort, talk: Talk) -> None:
     """Take over what the engine has told since, and ask what waits once an answer is done."""
-    now = engine.answering()  # before what was heard: the last word is told before the round is over
     with talk.lock:
         writing = talk.writing
+    now = engine.answering()  # before what was heard: the last word is told before the round is over
+    with talk.lock:
+        if talk.writing is not writing:
+            return  # another handler was quicker: what the engine said is of the answer before
         if writing is not None:
             mine = now if now is not None and now.number == writing.number else None
             said, reply = writing.heard.answer, writing.wish.reply

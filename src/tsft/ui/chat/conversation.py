@@ -12,7 +12,7 @@ from tsft.run.ports import EnginePort
 from tsft.ui import monitor
 from tsft.ui.chat import asking
 from tsft.ui.chat.desk import ChatDesk, Updates, asked_of, is_new
-from tsft.ui.chat.explaining import explain, follow_explaining
+from tsft.ui.chat.explaining import explain, follow_explaining, stop_explaining
 from tsft.ui.chat.models import base_of, config_of
 from tsft.ui.chat.saving import save_reply
 from tsft.ui.chat.talk import DONE, Attached, Change, Talk, told_series
@@ -99,8 +99,7 @@ class Conversation:
     def clear(self, token: str, model: str | None, language: str, request: gr.Request) -> Updates:
         talk = self.desk.talk(token, request)
         asking.stop(self.engine, talk)
-        if talk.explaining is not None:
-            self.engine.stop_attribution()
+        stop_explaining(self.engine, talk)
         with talk.lock:
             talk.clear()
         return {self.parts.question: "", **self.desk.show(talk, model, language)}
@@ -146,7 +145,6 @@ class Conversation:
         talk, told = self.desk.talk(token, request), event._data
         reply, do = int(told.get("reply") or 0), str(told.get("do"))
         try:
-            asked = asked_of(sampling, beside)
             if do in ("up", "down"):
                 _thumb(talk, reply, 1 if do == "up" else -1)
             elif do == "correct":
@@ -154,12 +152,12 @@ class Conversation:
             elif do == "save":
                 return self._save(talk, reply, None, model, language, request)
             elif do == "explain":
-                part = (int(told.get("begin") or 0), int(told.get("end") or 0))
+                part, asked = (int(told.get("begin") or 0), int(told.get("end") or 0)), asked_of(sampling, beside)
                 explain(self.desk.context, talk, reply, part, asked.options, asked.system)
             elif do == "stop-explaining":
-                self.engine.stop_attribution()
+                stop_explaining(self.engine, talk)
             elif do == "base":
-                base = base_of(self.engine, self._config(model))
+                base, asked = base_of(self.engine, self._config(model)), asked_of(sampling, beside)
                 if base is not None:
                     asking.ask_beside(self.engine, talk, base, asked.options, asked.system)
         except UserError as error:
@@ -215,15 +213,15 @@ def changed(talk: Talk, kind: str, percent: float, number: int) -> tuple[Change,
         raise UserError(message("page.chat.no_series"))
     if not 0 <= number <= len(series):
         raise UserError(message("page.chat.no_such_series", number=number, count=len(series)))
-    found, first, last = [], 0, 0
+    found, places = [], []
     for place, each in enumerate(series, 1):
         if number not in (0, place):
             found.append(each)
             continue
         new = disturbed(each.points, kind, percent / 100)
-        first, last = new.first, new.last
+        places.append((place, new.first, new.last))
         found.append(Attached(new.points, each.name, each.unit, each.filled, each.origin))
-    return Change(kind, percent, number, first, last), found
+    return Change(kind, percent, tuple(places)), found
 
 
 def _thumb(talk: Talk, reply_id: int, thumb: int) -> None:

@@ -143,13 +143,13 @@ class ChatDesk:
     def offers(self, model: str | None, dataset: str | None, language: str) -> Updates:
         """The models and datasets that there are now, and the drawing board in the page's language."""
         choices = model_choices(self.context, language)
-        values = [value for _, value in choices]
         names = self.room.usable()
+        # What is chosen is not sent again: the answer may come after the next choice.
+        first_model: Updates = {} if model else {"value": next((value for _, value in choices), None)}
+        first_name: Updates = {} if dataset in names else {"value": next(iter(names), None)}
         return {
-            self.parts.model: gr.update(choices=choices, value=model or next(iter(values), None)),
-            self.parts.attach.dataset: gr.update(
-                choices=names, value=dataset if dataset in names else next(iter(names), None)
-            ),
+            self.parts.model: gr.update(choices=choices, **first_model),
+            self.parts.attach.dataset: gr.update(choices=names, **first_name),
             self.parts.attach.draw: draw_html(language),
         }
 

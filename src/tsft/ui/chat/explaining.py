@@ -33,6 +33,15 @@ def explain(
         talk.touch()
 
 
+def stop_explaining(engine: EnginePort, talk: Talk) -> None:
+    """End the attribution of this conversation; one that somebody else began since goes on."""
+    with talk.lock:
+        explaining = talk.explaining
+    now = engine.attribution()
+    if explaining is not None and now is not None and now.number == explaining.number:
+        engine.stop_attribution()
+
+
 def follow_explaining(engine: EnginePort, talk: Talk, language: str) -> tuple[str, str]:
     """Take over what was found once it is; returns how far it is, and why it ended without a result, as HTML."""
     now = engine.attribution()

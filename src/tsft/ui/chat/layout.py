@@ -270,7 +270,7 @@ def _place_sampling(words: Words) -> Sampling:
         tokens = gr.Number(plain.max_new_tokens, precision=0, minimum=1, interactive=True, elem_id="chat-tokens")
         shares: dict[str, Any] = {"step": 0.05, "interactive": True, "buttons": []}
         temperature = gr.Slider(0, 2, plain.temperature, elem_id="chat-temperature", **shares)
-        top_p = gr.Slider(0, 1, plain.top_p, elem_id="chat-top_p", **shares)
+        top_p = gr.Slider(0.05, 1, plain.top_p, elem_id="chat-top_p", **shares)
         top_k = gr.Number(plain.top_k, precision=0, minimum=0, interactive=True, elem_id="chat-top_k")
         repetition = gr.Slider(1, 2, plain.repetition_penalty, elem_id="chat-repetition", **shares)
         # A box of numbers shows 0 where it is empty, which is another seed.

@@ -43,7 +43,7 @@ def _wire_opening(desk: ChatDesk, tab: Any, tabs: Any, words: Words) -> None:
         request: gr.Request, token: str, model: str | None, language: str, dataset: str | None, beside: str
     ) -> Updates:
         offers = desk.offers(model, dataset, language)
-        chosen = offers[parts.model]["value"]
+        chosen = model or offers[parts.model]["value"]
         shown = desk.show(desk.talk(token, request), chosen, language)
         return {parts.token: token, **offers, **shown, **desk.slot(beside, language)}
 

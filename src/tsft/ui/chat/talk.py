@@ -40,13 +40,11 @@ class Attached:
 
 @dataclass(frozen=True)
 class Change:
-    """How the series of a question were changed. series: its number from 1, 0 for all; first, last: where."""
+    """How series of a question were changed. places: of each its number from 1, and the first and last point."""
 
     kind: str
     percent: float
-    series: int
-    first: int
-    last: int
+    places: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)

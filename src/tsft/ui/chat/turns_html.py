@@ -133,9 +133,13 @@ def _head(reply: Reply, look: Look) -> str:
 def change_words(change: Change, language: str) -> str:
     """How the series were changed, in words."""
     kind = translate(language, f"page.chat.change.{change.kind}")
-    values = {"kind": kind, "percent": f"{change.percent:g}", "first": change.first, "last": change.last}
-    key = "page.chat.changed_all" if change.kind in ("noise", "shift", "scale") else "page.chat.changed_part"
-    return translate(language, key, **values)
+    values = {"kind": kind, "percent": f"{change.percent:g}"}
+    stretches = {(first, last) for _, first, last in change.places}
+    # Where series of several lengths have their places apart, the drawings show them.
+    if change.kind in ("noise", "shift", "scale") or len(stretches) != 1:
+        return translate(language, "page.chat.changed_all", **values)
+    ((first, last),) = stretches
+    return translate(language, "page.chat.changed_part", **values, first=first, last=last)
 
 
 def _own_series(reply: Reply, places: Sequence[Named], look: Look) -> str:
@@ -147,11 +151,10 @@ def _own_series(reply: Reply, places: Sequence[Named], look: Look) -> str:
     shown = {each.series for each in marks} | set(heat)
     if reply.change is not None:
         change = reply.change
-        numbers = [change.series] if change.series else list(range(1, len(reply.series) + 1))
-        shown |= set(numbers)
+        shown |= {number for number, _, _ in change.places}
         if change.kind in ("gap", "spike"):
             kind = translate(look.language, f"page.chat.change.{change.kind}")
-            marks += [Mark(number, change.first, change.last, kind, "question") for number in numbers]
+            marks += [Mark(number, first, last, kind, "question") for number, first, last in change.places]
     views = [each for each in views_of(reply.series, look.patch_points) if each.number in shown]
     return series_html(views, marks, look.language, key=f"chat-{reply.id}", height=HEIGHT, heat=heat)
 

@@ -33,7 +33,8 @@ class EvaluateTab:
     """The tab's components.
 
     chosen: the evaluation in view, query: which of its rows (`Query`), key: the row in view ([dataset, row] or []).
-    sought: what the filters say, filled in by the browser. followed: the evaluation that this session began; ended: the one that has ended; seen: `progress.revision`.
+    sought: what the filters say, filled in by the browser. followed: the evaluation that this session began;
+    ended: the one that has ended; seen: `progress.revision`.
     """
 
     tab: Any
