@@ -107,7 +107,9 @@ def test_results_are_offered_by_run_step_and_loss_and_the_newest_is_chosen(desk:
     assert choice == ("pump · adapter · step 0 · loss –", "runs/pump-1/adapter")
     assert sheet.held[control] == "runs/pump-1/adapter"
     trained(desk.room.workspace, "a second")
-    assert sheet.open().held[control] == "runs/pump-1/adapter"  # what was chosen stays
+    answer = desk.opened("en", [], 0, "", "en", *sheet.given())
+    assert "value" not in answer[control]  # what was chosen stays, also what is chosen before this answer comes
+    assert sheet.take(answer).held[control] == "runs/pump-1/adapter" and len(answer[control]["choices"]) == 2
 
 
 def test_without_a_result_the_tab_says_to_train_first(desk: ExportDesk) -> None:

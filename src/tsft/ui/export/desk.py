@@ -73,8 +73,11 @@ class ExportDesk:
         words = at.words.properties(language) if labelled != language else {}
         results = self.room.results()
         names = [each.name for each in results]
-        settings = replace(settings, result=settings.result if settings.result in names else next(iter(names), ""))
-        offered = gr.update(choices=result_choices(results, language), value=settings.result or None)
+        chosen = settings.result if settings.result in names else next(iter(names), "")
+        # What is chosen is not sent again: the answer may come after the next choice.
+        moved: Updates = {} if chosen == settings.result else {"value": chosen or None}
+        settings = replace(settings, result=chosen)
+        offered = gr.update(choices=result_choices(results, language), **moved)
         device = device_update(self.room.engine.devices())
         now = self.room.made()
         shows_new = now is not None and now.is_done and bool(now.path) and not carded
