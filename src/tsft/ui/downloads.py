@@ -1,7 +1,12 @@
-"""A file that the browser makes itself, so that nothing has to be served."""
+"""Files for the browser: one that it makes itself, so that nothing has to be served; a link to one that is served."""
 
 import base64
 import json
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from tsft.i18n import translate
 
 # Takes what `download` gives; "" makes no file.
 DOWNLOAD = """(text) => {
@@ -14,6 +19,13 @@ DOWNLOAD = """(text) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }"""
+
+
+def link_html(path: Path, language: str) -> str:
+    """A link that downloads a file below a folder of `gr.set_static_paths`."""
+    name = path.name.replace('"', "")
+    label = escape(translate(language, "page.data.download", name=name))
+    return f'<a class="download" href="gradio_api/file={quote(str(path))}" download="{escape(name)}">{label}</a>'
 
 
 def download(name: str, kind: str, content: str | bytes) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
@@ -22,6 +21,7 @@ from tsft.ui.data.desk import DataDesk
 from tsft.ui.data.job_box import JobBox, place_job_box, refuse, watch, wire_job_box
 from tsft.ui.data.jobs import DONE, Move, ShouldStop
 from tsft.ui.data.room import DataRoom
+from tsft.ui.downloads import link_html
 from tsft.ui.events import BESIDE, PRIVATE, QUEUED
 from tsft.ui.words import Words
 
@@ -158,10 +158,7 @@ def exported_html(made: Exported, language: str) -> str:
     told = translate(language, "page.data.exported", rows=made.rows, left_out=made.left_out)
     if made.path is None:
         return monitor.said(f"{told} {made.url}")
-    link = f"gradio_api/file={quote(str(made.path))}"
-    name = made.path.name.replace('"', "")
-    label = translate(language, "page.data.download", name=name)
-    return monitor.said(told) + f'<p><a class="download" href="{link}" download="{name}">{label}</a></p>'
+    return f"{monitor.said(told)}<p>{link_html(made.path, language)}</p>"
 
 
 def bring_all(paths: Sequence[Path], room: DataRoom, by: str, move: Move, should_stop: ShouldStop) -> Arrival:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
@@ -16,6 +15,7 @@ from tsft.i18n import say_all, translate
 from tsft.run.evaluation import CHATTS
 from tsft.store.evaluations import EvaluationInfo, delete_evaluation
 from tsft.ui import monitor
+from tsft.ui.downloads import link_html
 from tsft.ui.evaluate.answer_index import Key, Query
 from tsft.ui.evaluate.answers_html import ROWS_SHOWN, answers_html, filters_html
 from tsft.ui.evaluate.card import card_html, read_card, send_card
@@ -224,10 +224,7 @@ class Desk:
             path = write_export(self.room, info, kind, self.report(info, language), language)
         except UserError as error:
             return {self.at.exported: monitor.said(say_all(language, error), is_bad=True)}
-        name = escape(path.name, quote=True)
-        label = escape(translate(language, "page.data.download", name=path.name))
-        link = f"gradio_api/file={quote(str(path))}"
-        return {self.at.exported: f'<p><a class="download" href="{link}" download="{name}">{label}</a></p>'}
+        return {self.at.exported: f"<p>{link_html(path, language)}</p>"}
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from html import escape
 from tsft.i18n import translate
 from tsft.run.export import SelfTest
 from tsft.store.exports import ExportInfo
-from tsft.ui.export.progress_html import download_html
+from tsft.ui.downloads import link_html
 from tsft.ui.readings import NONE, moment, size
 
 COLUMNS = ("name", "form", "from", "size", "made", "test", "does")
@@ -63,7 +63,7 @@ def _row(each: ExportInfo, names: dict[str, str], language: str) -> str:
 
 def _actions(each: ExportInfo, language: str) -> list[str]:
     buttons = [_button(does, each.name, language) for does in ("card", "delete")]
-    return [*([download_html(each.path, language)] if each.is_zipped else []), *buttons]
+    return [*([link_html(each.path, language)] if each.is_zipped else []), *buttons]
 
 
 def _button(does: str, name: str, language: str) -> str:

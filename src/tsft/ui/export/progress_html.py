@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from urllib.parse import quote
 
 from tsft.errors import Problem
 from tsft.i18n import say, translate
 from tsft.run.export import Exported
 from tsft.ui import monitor
+from tsft.ui.downloads import link_html
 from tsft.ui.export.about_html import carried_html
 from tsft.ui.readings import size
 
@@ -57,13 +57,6 @@ def problems_told(problems: Sequence[Problem], language: str) -> str:
     return monitor.told("bad", [say(language, each.message) for each in problems]) if problems else ""
 
 
-def download_html(path: Path, language: str) -> str:
-    """A link to a file below the workspace's exports."""
-    name = path.name.replace('"', "")
-    label = escape(translate(language, "page.data.download", name=name))
-    return f'<a class="download" href="gradio_api/file={quote(str(path))}" download="{escape(name)}">{label}</a>'
-
-
 def card_html(name: str, card: str, language: str) -> str:
     """A model card as text, as it stands in the export's README.md."""
     if not name:
@@ -90,7 +83,7 @@ def _place(now: Exported, language: str) -> str:
     path = Path(now.path)
     lines = [f'<code class="path">{escape(now.path)}</code> · {escape(size(now.size_bytes))}']
     if path.suffix == ".zip":
-        lines.append(download_html(path, language))
+        lines.append(link_html(path, language))
     if now.address:
         lines.append(escape(translate(language, "export.pushed", address=now.address)))
     title = escape(translate(language, "page.export.made"))
