@@ -213,10 +213,13 @@ def test_the_list_offers_what_fits_the_state_and_deletes_only_what_has_ended(ses
     note(folder, status=RUNNING)
     assert "Stop it first" in session.act(folder.id, id=folder.id, do="delete")["said"] and folder.path.is_dir()
     note(folder, status=STOPPED)
+    session.desk.take(folder.id, "en", event(kind="answers_csv"))
+    assert len(list(session.room.exports.iterdir())) == 1
     resumed = session.act(folder.id, id=folder.id, do="resume")
     assert resumed["followed"] == folder.id and "Answering" in resumed["progress"]
     gone = session.act(folder.id, id=folder.id, do="delete")
     assert not folder.path.exists() and gone["chosen"] == "" and gone["report"] == ""
+    assert not list(session.room.exports.iterdir())  # its answers lie nowhere any more
     assert session.gathered == [0]  # the runs' scores are taken in after it is gone
     assert "There is no evaluation" in session.act("", id="nothing", do="choose")["said"]
 

@@ -96,6 +96,26 @@ def test_the_index_takes_in_whole_lines_as_they_come_and_the_last_answer_counts(
     assert len(shelf._kept) == KEPT
 
 
+def test_a_search_reads_the_rows_once_for_all_its_pages_until_answers_come(tmp_path: Path) -> None:
+    workspace, read = open_workspace(tmp_path), []
+    folder = evaluation(workspace, MODELS)
+
+    def question(key: tuple[str, int]) -> str:
+        read.append(key)
+        return "apples" if key[1] % 2 else "pears"
+
+    index = Shelf().index(folder)
+    rows = index.find(Query(text="APPLES"), question)
+    assert len(rows) == 12 and {row % 2 for _, row in rows} == {1} and len(read) == 24
+    assert index.find(Query(text="APPLES", first=10), question) == rows and len(read) == 24
+    assert len(index.find(Query(text="pears"), question)) == 12 and len(read) == 48
+    with folder.predictions.open("rb+") as file:
+        line = file.readline()
+        file.seek(0, 2)
+        file.write(line)
+    assert index.refresh().find(Query(text="pears"), question) and len(read) == 72
+
+
 def test_what_a_browser_sends_beside_the_choices_counts_as_none() -> None:
     query = Query.of({"outcome": "<b>", "order": 7, "first": "x", "text": " pump ", "model": None})
     assert query == Query(text="pump")

@@ -7,7 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
@@ -83,6 +83,8 @@ class AnswerIndex:
         self._rows: dict[Key, dict[str, Entry]] = {}
         self._models: dict[str, None] = {}
         self.controlled = 0
+        # What was searched last, in how much of the file: a page is turned more often than another is asked for.
+        self._searched: tuple[tuple[Query, int] | None, list[Key]] = (None, [])
 
     def refresh(self) -> "AnswerIndex":
         """Take in the lines that were added since. A line without its end is left for the next time."""
@@ -117,21 +119,14 @@ class AnswerIndex:
 
     def find(self, query: Query, question: Texts = lambda key: "") -> list[Key]:
         """The rows that pass, in the order that is wanted. question: the text of a row's question, for the search."""
+        asked = (replace(query, first=0), self._read_bytes)
         with self._lock:
-            found = [
-                (key, entries)
-                for key, entries in ((key, self._asked(each, query)) for key, each in self._rows.items())
-                if entries and _passes(entries, query)
-            ]
-        if query.text:
-            wanted = query.text.casefold()
-            found = [(key, each) for key, each in found if self._holds(key, each, wanted, question)]
-        if query.order == IN_ORDER:
-            return [key for key, _ in sorted(found, key=lambda each: each[0])]
-        sign = -1.0 if query.order == BEST else 1.0
-        # What cannot be judged comes last either way.
-        ranked = sorted(found, key=lambda each: (_mean(each[1]) is None, sign * (_mean(each[1]) or 0.0), each[0]))
-        return [key for key, _ in ranked]
+            before, keys = self._searched
+        if before != asked:
+            keys = self._find(query, question)
+            with self._lock:
+                self._searched = (asked, keys)
+        return list(keys)
 
     def entries(self, key: Key) -> Mapping[str, Entry]:
         """By model."""
@@ -150,6 +145,23 @@ class AnswerIndex:
                     file.seek(entries[model].offset)
                     found[model] = AnsweredRow(**json.loads(file.readline()))
         return found
+
+    def _find(self, query: Query, question: Texts) -> list[Key]:
+        with self._lock:
+            found = [
+                (key, entries)
+                for key, entries in ((key, self._asked(each, query)) for key, each in self._rows.items())
+                if entries and _passes(entries, query)
+            ]
+        if query.text:
+            wanted = query.text.casefold()
+            found = [(key, each) for key, each in found if self._holds(key, each, wanted, question)]
+        if query.order == IN_ORDER:
+            return [key for key, _ in sorted(found, key=lambda each: each[0])]
+        sign = -1.0 if query.order == BEST else 1.0
+        # What cannot be judged comes last either way.
+        ranked = sorted(found, key=lambda each: (_mean(each[1]) is None, sign * (_mean(each[1]) or 0.0), each[0]))
+        return [key for key, _ in ranked]
 
     def _entry(self, answer: AnsweredRow, offset: int) -> tuple[Key, Entry]:
         label = answer.prediction.get("label") or {}

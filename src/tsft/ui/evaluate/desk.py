@@ -20,7 +20,7 @@ from tsft.ui.evaluate.answer_index import Key, Query
 from tsft.ui.evaluate.answers_html import ROWS_SHOWN, answers_html, filters_html
 from tsft.ui.evaluate.card import card_html, read_card, send_card
 from tsft.ui.evaluate.chatts_html import chatts_html
-from tsft.ui.evaluate.exporting import KINDS, write_export
+from tsft.ui.evaluate.exporting import KINDS, delete_exports, write_export
 from tsft.ui.evaluate.form import settings_of
 from tsft.ui.evaluate.listing import head_html, list_html
 from tsft.ui.evaluate.problems import problems_html
@@ -165,7 +165,9 @@ class Desk:
                 self.room.engine.resume_evaluation(wanted, self.who(request))
                 updates |= {at.followed: wanted, **self.progress(language)}
             elif do == "delete":
-                delete_evaluation(self.room.info(wanted).folder)
+                info = self.room.info(wanted)
+                delete_evaluation(info.folder)
+                delete_exports(self.room, info)
                 self.room.context.gather_scores()
                 updates |= self.opened("" if chosen == wanted else chosen, language)
             else:

@@ -29,7 +29,14 @@ ANSWERS_CSV, ANSWERS_JSONL, SCORES_CSV, REPORT_JSON, REPORT_HTML = (
     "report_json",
     "report_html",
 )
-KINDS = (ANSWERS_CSV, ANSWERS_JSONL, SCORES_CSV, REPORT_JSON, REPORT_HTML)
+ENDINGS = {
+    ANSWERS_CSV: "answers.csv",
+    ANSWERS_JSONL: "answers.jsonl",
+    SCORES_CSV: "scores.csv",
+    REPORT_JSON: "report.json",
+    REPORT_HTML: "report.html",
+}
+KINDS = tuple(ENDINGS)
 COLUMNS = (
     *("dataset", "row", "model", "control", "task", "language", "score", "outcome", "loss"),
     *("question", "truth", "reference", "answer"),
@@ -47,12 +54,9 @@ def write_export(room: EvaluateRoom, info: EvaluationInfo, kind: str, shown: str
 
     UserError where there is nothing to write, or it cannot be written.
     """
-    endings = {ANSWERS_CSV: "answers.csv", ANSWERS_JSONL: "answers.jsonl", SCORES_CSV: "scores.csv"}
-    endings |= {REPORT_JSON: "report.json", REPORT_HTML: "report.html"}
-    report = room.report(info)
+    report, path = room.report(info), _path(room, info, kind)
     if kind not in (ANSWERS_CSV, ANSWERS_JSONL) and not report:
         raise UserError(message("page.evaluate.no_report"))
-    path = room.exports / f"{readable_part(info.id)}-{endings[kind]}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished, unfinished.open("w", encoding=_encoding(kind), newline="") as file:
@@ -73,6 +77,12 @@ def write_export(room: EvaluateRoom, info: EvaluationInfo, kind: str, shown: str
     except OSError as error:
         raise UserError(message("file.not_written", path=str(path), why=error.strerror or str(error))) from error
     return path
+
+
+def delete_exports(room: EvaluateRoom, info: EvaluationInfo) -> None:
+    """Take away what was taken from an evaluation that is deleted: its answers are said to go with it."""
+    for kind in KINDS:
+        _path(room, info, kind).unlink(missing_ok=True)
 
 
 def answers(room: EvaluateRoom, info: EvaluationInfo) -> Iterator[dict[str, Any]]:
@@ -136,6 +146,10 @@ def page_html(info: EvaluationInfo, shown: str, language: str) -> str:
 <style>{style()}{asset("report.css")}</style><script>{SCHEME}</script></head>
 <body><h1>{escape(info.name)}</h1><p>{escape(written)}</p><div id="evaluate-report">{shown}</div></body></html>
 """
+
+
+def _path(room: EvaluateRoom, info: EvaluationInfo, kind: str) -> Path:
+    return room.exports / f"{readable_part(info.id)}-{ENDINGS[kind]}"
 
 
 def _line(
