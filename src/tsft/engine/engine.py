@@ -227,10 +227,9 @@ class Engine(SideWork):
         return self._thread is not None and self._thread.is_alive()
 
     def _begin(self, run: RunInfo, config: RunConfig, by: str, checkpoint: Checkpoint | None) -> None:
-        self._free_for_run()  # two models at once may not fit, and a run has the random numbers for itself
-        self.end_examination()
-        with self._lock:
-            self._record.claim(run.id)
+        self._make_room()  # two models at once may not fit, and a run has the random numbers for itself
+        with self._admission.lock, self._lock:
+            self._claim(run)
             try:
                 self._launch(run, config, by, checkpoint)
             except BaseException:
@@ -239,9 +238,9 @@ class Engine(SideWork):
 
     def _begin_waiting(self, run: RunInfo) -> None:
         """The same for a run of the queue; one that cannot be started any more is failed with the reasons."""
-        self._free_for_run()
-        self.end_examination()
-        self._record.claim(run.id, only_waiting=True)
+        self._make_room()
+        with self._admission.lock:
+            self._claim(run, only_waiting=True)
         try:
             config = run_config(run.folder)
             self._refuse(config)
@@ -257,6 +256,12 @@ class Engine(SideWork):
         except BaseException:
             self._record.release(run.id, status="failed")
             raise
+
+    def _claim(self, run: RunInfo, *, only_waiting: bool = False) -> None:
+        """Take the place for a model, unless an export or an evaluation took it since this run was asked for."""
+        self._exports.refuse_if_heavy()
+        self._evaluations.refuse_if_busy()
+        self._record.claim(run.id, only_waiting=only_waiting)
 
     def _launch(self, run: RunInfo, config: RunConfig, by: str, checkpoint: Checkpoint | None) -> None:
         mend_cut_line(run.folder.events)

@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from tsft.config.run_config import RunConfig
+from tsft.engine.admission import Admission
 from tsft.engine.heavy import heavy
 from tsft.errors import Problem, UserError, message
 from tsft.run.evaluation import ENDED, Evaluation, EvaluationSettings
+from tsft.store.database import DatabaseFault
 from tsft.store.evaluations import (
     FAILED,
     RUNNING,
@@ -27,19 +29,15 @@ logger = logging.getLogger(__name__)
 
 
 class EvaluationDesk:
-    """Every method may be called from any thread.
-
-    make_room: refuses while a run is in progress, and ends what else holds a model. when_done: called after each.
-    """
+    """Every method may be called from any thread. when_done: called after each."""
 
     def __init__(
-        self, workspace: Workspace, record: Record, make_room: Callable[[], None], when_done: Callable[[], None]
+        self, workspace: Workspace, record: Record, admission: Admission, when_done: Callable[[], None]
     ) -> None:
         self._workspace = workspace
         self._record = record
-        self._make_room = make_room
+        self._admission = admission
         self._when_done = when_done
-        self._lock = threading.Lock()
         self._evaluation: Evaluation | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -68,8 +66,8 @@ class EvaluationDesk:
         """Start one and return the id of its folder at once. UserError with everything that can be seen to be wrong."""
         self.refuse_if_busy()
         plan = heavy("evaluation").evaluation_plan(settings, self._workspace)
-        with self._lock:
-            self._make_room()
+        with self._admission.lock:
+            self._admission.refuse()
             folder = new_evaluation(self._workspace, settings, plan.names, by, plan.sources)
             self._launch(plan, folder)
         return folder.id
@@ -82,8 +80,8 @@ class EvaluationDesk:
         if info.status == RUNNING:  # in another process
             raise UserError(message("evaluation.in_progress", name=info.name))
         plan = heavy("evaluation").resumed_plan(info, self._workspace)
-        with self._lock:
-            self._make_room()
+        with self._admission.lock:
+            self._admission.refuse()
             note(folder, status=RUNNING, ended_at=0.0, problems=(), by=by or info.by)
             self._launch(plan, folder)
 
@@ -93,13 +91,15 @@ class EvaluationDesk:
 
     def give_up(self) -> None:
         """The same, and wait until it has."""
-        self.stop()
+        with self._admission.lock:  # one that is about to begin has begun by then
+            self.stop()
         if self._thread is not None:
             self._thread.join()
 
     def _launch(self, plan: Any, folder: EvaluationFolder) -> None:
         self._stop = threading.Event()
         self._evaluation = Evaluation(folder.id, plan.settings)
+        self._admission.make_room()
         # Not a daemon: torch aborts the process when the interpreter ends under a daemon thread.
         self._thread = threading.Thread(target=self._work, args=(plan, folder), name="tsft-evaluation")
         self._thread.start()
@@ -109,7 +109,7 @@ class EvaluationDesk:
         status = FAILED
         try:
             running = self._record.active()
-            if running is not None:  # it began in the moment before this did
+            if running is not None:  # of another process: it began in the moment before this did
                 raise busy(running)
             ended = heavy("evaluation").evaluate(plan, folder, self._say, self._stop.is_set)
             ending, status = {"is_stopped": ended.is_stopped, "problems": ended.problems}, ended.status
@@ -133,7 +133,10 @@ class EvaluationDesk:
             self._record.gather_scores()
         except UserError as error:  # the disk is full; the next start tells it as interrupted
             ending["problems"] = (*ending.get("problems", ()), *error.problems)
-        self._say(phase=ENDED, is_done=True, eta_seconds=None, **ending)
+        except DatabaseFault:  # the folder says what the record lacks
+            logger.exception("could not take the scores of %s into the record", folder.id)
+        finally:
+            self._say(phase=ENDED, is_done=True, eta_seconds=None, **ending)
 
     def _say(self, **changes: Any) -> None:
         if self._evaluation is not None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tsft.config.run_config import RunConfig
+from tsft.engine.admission import Admission
 from tsft.engine.heavy import heavy
 from tsft.errors import Problem, UserError, message
 from tsft.run.export import ADAPTER, Exported, ExportSettings
@@ -15,19 +16,15 @@ from tsft.store.workspace import Workspace
 
 
 class ExportDesk:
-    """Every method may be called from any thread.
-
-    make_room: refuses while a run is in progress, and ends what else holds a model. when_done: called after each.
-    """
+    """Every method may be called from any thread. when_done: called after each."""
 
     def __init__(
-        self, workspace: Workspace, record: Record, make_room: Callable[[], None], when_done: Callable[[], None]
+        self, workspace: Workspace, record: Record, admission: Admission, when_done: Callable[[], None]
     ) -> None:
         self._workspace = workspace
         self._record = record
-        self._make_room = make_room
+        self._admission = admission
         self._when_done = when_done
-        self._lock = threading.Lock()
         self._exported: Exported | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -53,10 +50,10 @@ class ExportDesk:
 
         An adapter alone may go beside a run: it loads no model in this process.
         """
-        if settings.form != ADAPTER:
-            self._make_room()
-        is_beside_run = self._record.active() is not None
-        with self._lock:
+        with self._admission.lock:
+            if settings.form != ADAPTER:
+                self._admission.refuse()
+            is_beside_run = self._record.active() is not None
             if self._exported is not None and not self._exported.is_done:
                 raise UserError(message("export.busy"))
             number = self._exported.number + 1 if self._exported is not None else 1
@@ -66,6 +63,8 @@ class ExportDesk:
                 settings, self._workspace, self._record, self._say, self._stop.is_set, is_beside_run
             )
             self._exported = Exported(number, settings)
+            if settings.form != ADAPTER:
+                self._admission.make_room()
             # Not a daemon: torch aborts the process when the interpreter ends under a daemon thread.
             self._thread = threading.Thread(target=self._work, args=(export, plan), name="tsft-export")
             self._thread.start()
@@ -77,7 +76,8 @@ class ExportDesk:
 
     def give_up(self) -> None:
         """The same, and wait until it has."""
-        self.stop()
+        with self._admission.lock:  # one that is about to begin has begun by then
+            self.stop()
         if self._thread is not None:
             self._thread.join()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tsft.config.run_config import ModelSettings, RunConfig
+from tsft.engine.admission import Admission
 from tsft.engine.evaluation_desk import EvaluationDesk
 from tsft.engine.export_desk import ExportDesk
 from tsft.engine.heavy import heavy
@@ -37,8 +38,9 @@ class SideWork(ABC):
         self._lock = threading.Lock()
         self._desk: Any = None
         self._examiner: Any = None
-        self._exports = ExportDesk(workspace, record, self._make_room, wake)
-        self._evaluations = EvaluationDesk(workspace, record, self._make_room, wake)
+        self._admission = Admission(self._refuse_if_busy, self._make_room)
+        self._exports = ExportDesk(workspace, record, self._admission, wake)
+        self._evaluations = EvaluationDesk(workspace, record, self._admission, wake)
 
     @abstractmethod
     def check(self, config: RunConfig) -> list[Problem]: ...
@@ -168,8 +170,7 @@ class SideWork(ABC):
         return heavy("evaluation_models").base_of(config, self._workspace)
 
     def _make_room(self) -> None:
-        """For a model that is about to be loaded for something else than a run."""
-        self._refuse_if_busy()
+        """Wait until no model is held here, and nothing looks at a config."""
         self._free_for_run()
         self.end_examination()
 
