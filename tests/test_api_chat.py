@@ -243,6 +243,19 @@ def test_a_model_that_would_have_to_be_fetched_is_not(chat: Chat) -> None:
     assert chat.post(model="default").json()["model"] == "builtin"
 
 
+def test_a_folder_outside_of_the_workspace_is_no_model(chat: Chat, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "model"
+    own = chat.record.workspace.models / "mine"
+    for folder in (outside, own):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+    around = f"../{outside.parent.name}/model"
+    for name in (str(outside), around, "/"):
+        assert chat.error(404, model=name)["code"] == "model_not_found"
+    assert chat.engine.configs == []
+    assert chat.post(model="mine").status_code == 200
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
@@ -356,8 +369,10 @@ def test_a_foreign_page_asks_nothing_in_anybodys_name(chat: Chat) -> None:
 # -- callers who hang up -----------------------------------------------------------------------------------------------
 
 
-async def hang_up(application: FastAPI, has_spoken: Callable[[], bool], wanted: dict) -> list[Any]:
-    """What is sent to a caller who is gone as soon as the engine has spoken."""
+async def hang_up(
+    application: FastAPI, has_spoken: Callable[[], bool], wanted: dict, *, refuses: bool = False
+) -> list[Any]:
+    """What is sent to a caller who is gone as soon as the engine has spoken; refuses: nothing can be sent at all."""
     body = json.dumps(wanted).encode()
     sent: list[Any] = []
     is_read = False
@@ -372,6 +387,8 @@ async def hang_up(application: FastAPI, has_spoken: Callable[[], bool], wanted: 
         return {"type": "http.disconnect"}
 
     async def send(told: Any) -> None:
+        if refuses:
+            raise OSError("gone")
         sent.append(told)
 
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"host", b"h")]
@@ -399,6 +416,18 @@ def test_a_caller_who_hangs_up_ends_the_answer(tmp_path: Path, stream: bool, pie
     chat = Chat(tmp_path, Scripted(pieces, is_endless=True))
     asyncio.run(hang_up(chat.application, chat.engine.has_spoken.is_set, {**ASK, "stream": stream}))
     assert chat.engine.stopped == [1]
+
+
+def test_a_stream_that_nobody_began_to_read_leaves_the_turn(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, Scripted(("It ",), is_endless=True))
+    with pytest.raises(OSError):
+        asyncio.run(hang_up(chat.application, lambda: False, {**ASK, "stream": True}, refuses=True))
+    assert chat.engine.stopped == [1]
+
+
+def test_of_many_wrong_values_in_a_series_one_is_told(chat: Chat) -> None:
+    error = chat.error(400, timeseries=[[None] * 1000, [None] * 1000])
+    assert error["param"] == "timeseries.0.0" and "timeseries.0.1" not in error["message"]
 
 
 def test_requests_take_turns_and_too_many_are_told_to_come_back(tmp_path: Path) -> None:

@@ -72,9 +72,23 @@ def make_chat_api(engine: EnginePort, models: ChatModels, gate: Gate) -> FastAPI
         pieces = _chunks(head, turn, await turn.first(), with_usage, answers.language_of(request))
         # A proxy that gathers what it passes on would make a stream useless.
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        return StreamingResponse(pieces, media_type="text/event-stream", headers=headers)
+        return Streamed(pieces, turn, headers)
 
     return api
+
+
+class Streamed(StreamingResponse):
+    """Leaves the turn however it ends, also when the caller was gone before the first piece was asked for."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], turn: ChatTurn, headers: dict[str, str]) -> None:
+        super().__init__(pieces, media_type="text/event-stream", headers=headers)
+        self._turn = turn
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._turn.end()
 
 
 class Gated:
@@ -142,8 +156,6 @@ async def _chunks(
         return
     except UserError as error:  # the headers are gone: what went wrong can only be said in the stream
         yield _event(chat_errors.error_body(chat_errors.status_of(error), error.problems, language))
-    finally:
-        turn.end()
 
 
 def _event(tree: dict[str, Any]) -> bytes:

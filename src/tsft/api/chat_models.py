@@ -9,7 +9,7 @@ from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.errors import Problem, UserError, message
 from tsft.run.ports import EnginePort
 from tsft.store.app_settings import SettingsFile, first_config
-from tsft.store.models import is_here
+from tsft.store.models import is_here, is_inside
 from tsft.store.record import Record
 from tsft.store.runs import Result, list_results
 
@@ -58,7 +58,8 @@ class ChatModels:
         result = self._result(wanted)
         if result is not None:
             return RunConfig(model=ModelSettings(continue_from=result.name))
-        if wanted and (wanted == self._loaded() or is_here(self._record.workspace, wanted)):
+        offered = (self._loaded(), *self._bases())
+        if wanted and (wanted in offered or is_inside(self._record.workspace, wanted)):
             config = first_config(self._settings.current().defaults)
             return replace(config, model=replace(config.model, name=wanted))
         raise _unknown(name)

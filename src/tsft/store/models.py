@@ -20,6 +20,14 @@ def local_model(workspace: Workspace, settings: ModelSettings) -> Path | None:
     return None
 
 
+def is_inside(workspace: Workspace, name: str) -> bool:
+    """Whether it is here and lies in the workspace: what a program sends must not reach any folder of the machine."""
+    hubs = (ModelSettings(name=name, hub=hub) for hub in ("huggingface", "modelscope"))
+    roots = (workspace.root.resolve(), workspace.models.resolve())
+    found = (local_model(workspace, settings) for settings in hubs)
+    return any(folder is not None and any(folder.resolve().is_relative_to(root) for root in roots) for folder in found)
+
+
 def is_here(workspace: Workspace, name: str) -> bool:
     """Whether a run with this model could start without a network, from either hub's copy."""
     hubs = (ModelSettings(name=name, hub=hub) for hub in ("huggingface", "modelscope"))
