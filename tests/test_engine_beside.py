@@ -7,14 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.engine_runs import Bench, losses, make_bench, small, until_done
 from tests.test_engine_answering import BASE, ENDLESS, QUESTIONS, SHORT, Heard
+from tsft.config.codec import to_json
+from tsft.config.run_config import RunConfig
+from tsft.engine.answer_process import obey
 from tsft.engine.answering import AnswerDesk
-from tsft.engine.beside import AnswerProcess, answer_from, answer_json, environment
+from tsft.engine.beside import AnswerProcess, answer_from, answer_json, environment, few_threads
 from tsft.errors import UserError, message
 from tsft.run.answers import CPU, ENDED, WAIT, WAITING, Answer, AnswerOptions
 from tsft.run.events import Event, StepLogged
@@ -219,6 +223,24 @@ def test_a_process_that_nobody_asks_any_more_ends(tmp_path: Path, builtin_model:
 def test_the_process_sees_no_accelerator_and_has_few_threads() -> None:
     told = environment()
     assert told["CUDA_VISIBLE_DEVICES"] == "" and 1 <= int(told["OMP_NUM_THREADS"]) <= 4
+
+
+def test_the_process_keeps_to_few_threads_whatever_the_config_wants(tmp_path: Path) -> None:
+    made = make_bench(tmp_path / "workspace")
+    seen: list[RunConfig] = []
+
+    class Desk(AnswerDesk):
+        def begin(self, config: RunConfig, *_: Any, **__: Any) -> int:
+            seen.append(config)
+            return super().begin(config, [], AnswerOptions(beside=WAIT), None)
+
+    desk = Desk(made.workspace, busy)
+    wanted = small(schedule__threads=64)
+    order = {"do": "answer", "config": to_json(wanted), "questions": [], "options": {}}
+    threading.Timer(0.0, lambda: eventually(desk.stop)).start()
+    obey(order, desk, lambda said: None)
+    assert seen[0].schedule.threads == few_threads() <= 4
+    made.record.close()
 
 
 def test_an_answer_goes_through_the_pipe_as_it_is() -> None:

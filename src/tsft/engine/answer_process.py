@@ -18,7 +18,7 @@ from tsft.config.codec import from_json
 from tsft.config.run_config import RunConfig
 from tsft.engine.answering import AnswerDesk
 from tsft.engine.attributing import attribution_json
-from tsft.engine.beside import answer_json, end_json
+from tsft.engine.beside import answer_json, end_json, few_threads
 from tsft.errors import Problem
 from tsft.run.answers import Answer, AnswerOptions, Question
 from tsft.store.workspace import open_workspace
@@ -86,9 +86,10 @@ def _attribute(
 
 
 def _for_cpu(config: RunConfig) -> RunConfig:
-    """The number format that suits a CPU, and an attention that it can compute."""
+    """The number format that suits a CPU, an attention that it can compute, and the few threads it may take."""
     attention = "sdpa" if config.model.attention == "flash_attention_2" else config.model.attention
-    return replace(config, model=replace(config.model, precision="auto", attention=attention))
+    model = replace(config.model, precision="auto", attention=attention)
+    return replace(config, model=model, schedule=replace(config.schedule, threads=few_threads()))
 
 
 def _listen(lines: TextIO, desk: AnswerDesk, orders: "queue.Queue[Mapping[str, Any]]") -> None:

@@ -92,13 +92,13 @@ class AnswerProcess:
     def end(self) -> None:
         """End the process and what it does, and wait until its memory is free."""
         with self._lock:
-            process, self._process = self._process, None
+            process, self._process, errors = self._process, None, self._errors
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
         if process is not None:
             _end(process)
-            self._errors.close()
+            errors.close()
 
     def _ready(self) -> "subprocess.Popen[str]":
         with self._lock:
@@ -139,9 +139,10 @@ class AnswerProcess:
     def _end_idle(self, timer: threading.Timer) -> None:
         with self._lock:
             process, self._process = (self._process, None) if self._timer is timer else (None, self._process)
+            errors = self._errors
         if process is not None:  # no order took it meanwhile
             _end(process)
-            self._errors.close()
+            errors.close()
 
     def _crash(self, process: "subprocess.Popen[str]") -> UserError:
         process.wait()
@@ -178,9 +179,14 @@ def end_json(is_stopped: bool, problem: Problem | None) -> dict[str, Any]:
     return {"is_stopped": is_stopped, "problem": told}
 
 
+def few_threads() -> int:
+    """How many CPU threads the process computes with at most."""
+    return max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 4))
+
+
 def environment() -> dict[str, str]:
     """Of the process: no accelerator to be seen, and few threads."""
-    threads = str(max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 4)))
+    threads = str(few_threads())
     here = str(Path(tsft.__file__).parents[1])
     path = os.pathsep.join(each for each in (here, os.environ.get("PYTHONPATH", "")) if each)
     hidden = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"), "")
