@@ -418,6 +418,29 @@ def test_a_caller_who_hangs_up_ends_the_answer(tmp_path: Path, stream: bool, pie
     assert chat.engine.stopped == [1]
 
 
+class Chatty(Scripted):
+    """Says something new every few milliseconds until it is stopped, at most `most` times."""
+
+    most = 400
+
+    def _speak(self, number: int, tell: Tell) -> None:
+        pause, text = threading.Event(), ""
+        for count in range(1, self.most):
+            if self.stopped:
+                return
+            text += "x"
+            tell(Answer(0, text, tokens=count))
+            self.has_spoken.set()
+            pause.wait(0.005)
+        tell(Answer(0, text, True, tokens=self.most))
+
+
+def test_a_caller_who_hangs_up_on_a_whole_answer_ends_it_also_where_the_model_is_fast(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, Chatty())
+    sent = asyncio.run(hang_up(chat.application, chat.engine.has_spoken.is_set, ASK))
+    assert [each["status"] for each in sent if "status" in each] == [499]
+
+
 def test_a_stream_that_nobody_began_to_read_leaves_the_turn(tmp_path: Path) -> None:
     chat = Chat(tmp_path, Scripted(("It ",), is_endless=True))
     with pytest.raises(OSError):

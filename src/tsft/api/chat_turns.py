@@ -110,6 +110,7 @@ class ChatTurn:
                 now = await self.next()
                 if now.ending is not None:
                     return now
+                await self.refuse_if_gone()  # `next` looks only where the model is slow
         finally:
             self.end()
 
