@@ -13,7 +13,18 @@ from tests.engine_runs import Bench, until_done
 from tests.test_engine_answering import BASE, ENDLESS, QUESTIONS, SHORT, Heard
 from tests.test_engine_beside import busy
 from tsft.engine.answering import AnswerDesk
-from tsft.engine.attribution import Window, drops, log_probability, occluded, part_row, patch_weights, windows_of
+from tsft.engine.attribution import (
+    MOST_ROWS,
+    Window,
+    drops,
+    log_probability,
+    occluded,
+    part_row,
+    patch_weights,
+    rows_at_once,
+    windows_of,
+)
+from tsft.engine.token_losses import AT_ONCE
 from tsft.errors import UserError
 from tsft.model.batches import IGNORED
 from tsft.model.loading import Loaded, load
@@ -101,6 +112,12 @@ def test_the_measure_is_the_mean_log_probability_of_the_parts_tokens(loaded: Loa
         chances = model(**batch).logits[0].float().log_softmax(-1)
     by_hand = [chances[place - 1, label].item() for place, label in enumerate(row.labels) if label != IGNORED]
     assert log_probability(model, loaded.processor, [row, row]) == pytest.approx([np.mean(by_hand)] * 2, abs=1e-4)
+
+
+@pytest.mark.parametrize(("part", "rows"), [(1, MOST_ROWS), (300, 3), (2_000, 1)])
+def test_a_long_part_is_weighed_in_small_batches_as_its_logits_fill_the_memory(part: int, rows: int) -> None:
+    row = EncodedRow([0] * (part + 10), [IGNORED] * 10 + [1] * part, [])
+    assert rows_at_once(row) == rows and (rows == 1 or rows * part <= AT_ONCE)
 
 
 def test_a_model_that_ignores_the_series_gives_no_patch_any_weight(builtin_model: Path) -> None:

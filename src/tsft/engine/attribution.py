@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tsft.engine.token_losses import AT_ONCE, token_losses
 from tsft.errors import UserError, message
 from tsft.model.batches import IGNORED, collate
 from tsft.model.processor import EncodedRow, SeriesProcessor
@@ -78,10 +79,10 @@ def log_probability(model: Any, processor: SeriesProcessor, rows: Sequence[Encod
     """The mean log-probability of each row's labelled tokens; all rows have equally many."""
     batch = collate(rows, processor.pad_id, processor.patch_size, processor.family.last_patch)
     batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-    logits = model(**batch).logits.float()  # [M, V], row by row
+    logits = model(**batch).logits  # [M, V], row by row
+    logits = logits.reshape(-1, logits.shape[-1])
     targets = batch["labels"][batch["labels"] != IGNORED].to(logits.device)
-    chosen = logits.log_softmax(-1).gather(-1, targets.unsqueeze(-1)).reshape(len(rows), -1)
-    return chosen.mean(-1).tolist()
+    return (-token_losses(logits, targets)).reshape(len(rows), -1).mean(-1).tolist()
 
 
 def drops(
@@ -93,11 +94,17 @@ def drops(
     """
     obey()
     whole = log_probability(model, processor, [row])[0]
-    size = max(1, min(MOST_ROWS, BATCH_TOKENS // len(row.input_ids)))
+    size = rows_at_once(row)
     for first in range(0, len(windows), size):
         obey()
         tried = [replace(row, values=occluded(row.values, window)) for window in windows[first : first + size]]
         yield [whole - each for each in log_probability(model, processor, tried)]
+
+
+def rows_at_once(row: EncodedRow) -> int:
+    """How many rows like this are tried together; a long part costs memory for its logits, not for its prompt."""
+    part = sum(label != IGNORED for label in row.labels)
+    return max(1, min(MOST_ROWS, BATCH_TOKENS // len(row.input_ids), AT_ONCE // max(1, part)))
 
 
 def patch_weights(

@@ -16,6 +16,7 @@ from tsft.engine.failures import is_out_of_memory, let_go
 from tsft.engine.model_slot import loaded_model
 from tsft.engine.restore import Fetching
 from tsft.engine.sources import watched_loading
+from tsft.engine.token_losses import token_losses
 from tsft.errors import UserError, message
 from tsft.evaluate.shown import Shown
 from tsft.model.answer import Sampling, answer_encoded
@@ -26,8 +27,6 @@ from tsft.run.evaluation import EvaluationSettings
 from tsft.store.app_settings import thread_limit
 from tsft.store.workspace import Workspace
 
-# Positions whose loss is computed at once: with a vocabulary of 150,000 words float32 takes 600 MB for so many.
-_AT_ONCE = 1_024
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
@@ -71,12 +70,7 @@ class ModelAnswerer:
         logits = logits.reshape(-1, logits.shape[-1])
         targets = batch["labels"][:, 1:]
         is_target = targets != -100
-        each = torch.cat(
-            [
-                torch.nn.functional.cross_entropy(one.float(), two, reduction="none")
-                for one, two in zip(logits.split(_AT_ONCE), targets[is_target].split(_AT_ONCE), strict=True)
-            ]
-        )
+        each = token_losses(logits, targets[is_target])
         counts = is_target.sum(1).tolist()
         return [
             (float(part.double().mean()) if count else 0.0, count)
