@@ -48,13 +48,16 @@ def candidates(settings: EvaluationSettings, workspace: Workspace) -> tuple[list
 def base_of(config: RunConfig, workspace: Workspace) -> RunConfig | None:
     """The config of the base model below the result in `model.continue_from`, through all the runs between them.
 
-    None where there is no result, or where nothing says what it was made from.
+    None where there is no result, or where nothing says what it was made from. UserError where the result is not there;
+    of a run in between that was deleted, the adapter itself still says it.
     """
     earlier, seen = config.model.continue_from, set()
     while earlier and earlier not in seen:
         seen.add(earlier)
         path = result_folder(earlier, workspace)
-        trained = _run_of(path) or _told_by_adapter(path, workspace)
+        trained = _run_of(path)
+        if trained is None or _is_gone(trained.model.continue_from, workspace):
+            trained = _told_by_adapter(path, workspace)
         if trained is None:
             return None
         if not trained.model.continue_from:
@@ -130,6 +133,14 @@ def _run_of(path: Path) -> RunConfig | None:
         if (folder / "config.json").is_file() and (folder / "about.json").is_file():
             return run_config(RunFolder(folder))
     return None
+
+
+def _is_gone(earlier: str, workspace: Workspace) -> bool:
+    """Whether a run went on from something that is not there any more."""
+    try:
+        return bool(earlier) and not result_folder(earlier, workspace)
+    except UserError:
+        return True
 
 
 def _told_by_adapter(path: Path, workspace: Workspace) -> RunConfig | None:
