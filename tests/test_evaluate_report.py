@@ -184,6 +184,20 @@ def test_a_choice_is_the_same_when_its_content_is(after, verdict):
     assert [each.key for each in report.verdicts] == [f"evaluate.verdict.{verdict}"]
 
 
+@pytest.mark.parametrize(
+    ("answers", "verdicts"),
+    [
+        (spoiled(1.0), ["does_not_look"]),  # nothing that it says can be read
+        (spoiled(0.3), ["does_not_look", "order_does_not_matter"]),  # the same whatever is shown
+    ],
+)
+def test_a_model_that_does_not_look_follows_nothing_and_a_silent_one_keeps_no_choice(answers, verdicts):
+    kinds = {"swapped": "blind", "options": "permuted", "shifted": "perturbed"}
+    controls = [Controlled("m", kind, name, answers) for name, kind in kinds.items()]
+    report = make_report({"m": answers}, controls=controls, drawing=DRAWING)
+    assert [each.key for each in report.verdicts] == [f"evaluate.verdict.{each}" for each in verdicts]
+
+
 def test_a_model_no_better_than_the_majority_is_told():
     majority = cheap()["majority"]
     report = make_report({"m": majority}, baselines={"majority": majority}, drawing=DRAWING)

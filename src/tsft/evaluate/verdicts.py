@@ -19,9 +19,13 @@ def verdicts(report: Report) -> tuple[Message, ...]:
     for model in models:
         found += _above_majority(model, report)
         controls = [each for each in report.controls if each.model == model.name]
-        found += _looks(controls)
-        found += [_order(each) for each in controls if each.kind == "permuted" and each.same is not None]
-        found += [_follows(each) for each in controls if each.kind == "perturbed" and each.drop is not None]
+        looks = _looks(controls)
+        found += looks
+        unread = model.everything.unread
+        if unread is None or unread.value < 1.0:  # what says nothing that can be read keeps no choice either
+            found += [_order(each) for each in controls if each.kind == "permuted" and each.same is not None]
+        is_blind = any(each.key == "evaluate.verdict.does_not_look" for each in looks)
+        found += [_follows(each) for each in controls if each.kind == "perturbed" and _is_telling(each, is_blind)]
     return tuple(found)
 
 
@@ -90,6 +94,13 @@ def _order(control: ControlReport) -> Message:
     share = control.same.value if control.same else 0.0
     key = "evaluate.verdict.order_does_not_matter" if share >= STEADY_SHARE else "evaluate.verdict.order_matters"
     return message(key, model=control.model, percent=percent(share), rows=control.rows)
+
+
+def _is_telling(control: ControlReport, is_blind: bool) -> bool:
+    """A score that stays says nothing where there is none, nor of a model that does not look at the series."""
+    if control.drop is None or control.drop.low is None or control.before is None:
+        return False
+    return control.drop.low > SMALL_DROP or (control.before.value > 0 and not is_blind)
 
 
 def _follows(control: ControlReport) -> Message:
