@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from transformers import PreTrainedModel
 from tests.engine_runs import Bench, small, until_done
 from tsft.config.codec import from_flat
 from tsft.config.run_config import RunConfig
+from tsft.engine.beside import AnswerProcess
+from tsft.engine.errands import Errand, Machine
+from tsft.engine.model_slot import ModelSlot
 from tsft.errors import UserError
 from tsft.model.answer import answer
 from tsft.model.loading import load
@@ -98,6 +102,28 @@ def test_a_question_that_cannot_be_asked_is_told_and_the_others_are_answered(ben
     first, second = heard.answers
     assert first.problem is not None and first.problem.key.startswith("series.")
     assert second.problem is None and second.text
+
+
+def test_a_question_longer_than_the_model_reads_is_told_before_it_takes_the_memory(bench: Bench) -> None:
+    heard = Heard()
+    bench.engine.answer(BASE, [Question([{"role": "user", "content": "up and down " * 20_000}], [])], SHORT, heard)
+    assert ended(bench).problem is None
+    (told,) = heard.answers
+    assert told.problem is not None and told.problem.key == "engine.prompt_too_long"
+    assert told.problem.values["limit"] == "32,768"
+
+
+def test_an_errand_that_is_given_up_in_the_moment_it_begins_ends(bench: Bench) -> None:
+    task = SimpleNamespace(config=BASE, options=SHORT, end=lambda **how: ends.append(how))
+    ends: list[dict] = []
+    errand = Errand(task, Machine(ModelSlot(bench.workspace), AnswerProcess(bench.workspace.root), lambda: None))
+    giving_up = threading.Thread(target=errand.give_up)
+    giving_up.start()
+    while not errand._stop.is_set():
+        pass
+    errand.begin()
+    giving_up.join(10)
+    assert ends == [{"is_stopped": True, "problem": None}] and not giving_up.is_alive()
 
 
 def test_stop_ends_an_answer_between_two_tokens_and_keeps_what_was_whole(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from tsft.engine.attributing import Attributing
 from tsft.engine.beside import AnswerProcess, answer_from, ask_order
 from tsft.engine.errands import Errand, Machine, refuse_second
 from tsft.engine.model_slot import ModelSlot, model_name
-from tsft.errors import Problem, UserError
+from tsft.errors import Problem, UserError, message
 from tsft.model.answer import Sampling, answer_streaming
 from tsft.model.loading import Loaded
 from tsft.run.answers import (
@@ -206,6 +206,7 @@ class _Round:
         turns = [dict(turn) for turn in question.turns]
         try:
             prompt = len(loaded.processor.prompt(turns, question.series).input_ids)
+            _refuse_long(prompt, loaded.model)
             written = replace(written, prompt_tokens=prompt)
             pieces = answer_streaming(
                 loaded.model,
@@ -241,6 +242,13 @@ class _Tokens:
     def __call__(self, token: int) -> None:
         self.count += 1
         self.last = token
+
+
+def _refuse_long(tokens: int, model: Any) -> None:
+    """Raise UserError where the prompt is longer than the model reads: attention would take the machine's memory."""
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit and tokens > limit:
+        raise UserError(message("engine.prompt_too_long", tokens=f"{tokens:,}", limit=f"{limit:,}"))
 
 
 def _ends(model: Any) -> tuple[int, ...]:

@@ -64,6 +64,8 @@ class Errand:
         # Set while it neither holds nor loads the model of this process.
         self._is_out = threading.Event()
         self._is_out.set()
+        # Set once the thread can be waited for: another one may want this errand to end in the moment it begins.
+        self._has_begun = threading.Event()
         # Not a daemon: torch aborts the process when the interpreter ends under a daemon thread.
         self._thread = threading.Thread(target=self._work, name="tsft-answers")
 
@@ -77,7 +79,10 @@ class Errand:
         return not self._is_out.is_set()
 
     def begin(self) -> None:
-        self._thread.start()
+        try:
+            self._thread.start()
+        finally:
+            self._has_begun.set()
 
     def stop(self) -> None:
         """Ask it to end between two tokens."""
@@ -91,6 +96,7 @@ class Errand:
     def join(self, timeout_seconds: float | None = None) -> bool:
         """Wait for its end; whether it has ended."""
         if threading.current_thread() is not self._thread:
+            self._has_begun.wait()
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
