@@ -242,3 +242,15 @@ def test_a_model_that_is_not_there_is_said_in_words(bench: Bench) -> None:
 
     problem = ended(bench).problem
     assert problem is not None and problem.message.key == "restore.no_folder"
+
+
+def test_after_an_answer_has_poisoned_the_accelerator_nothing_more_is_begun_on_it(bench: Bench) -> None:
+    def fail(answer: Answer) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    bench.engine.answer(BASE, QUESTIONS[:1], SHORT, fail)
+    assert ended(bench).problem is not None
+    for begin in (lambda: bench.engine.start(small()), lambda: bench.engine.answer(BASE, QUESTIONS[:1], SHORT)):
+        with pytest.raises(UserError) as refused:
+            begin()
+        assert refused.value.message.key == "engine.poisoned"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +18,16 @@ from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.endings import BAD_SETTINGS, FINISHED
 from tsft.engine.evaluation import evaluation_plan
 from tsft.engine.evaluation_asking import open_model
+from tsft.engine.evaluation_models import candidates
 from tsft.errors import UserError
 from tsft.evaluate.shown import Shown
+from tsft.run.evaluation import EvaluationSettings
 from tsft.run.events import Evaluated
 from tsft.run.state import RunState
 from tsft.store.database import VERSION
 from tsft.store.evaluations import delete_evaluation, list_evaluations, read_report
 from tsft.store.record import Record
+from tsft.store.workspace import open_workspace
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +233,12 @@ def test_a_swapped_series_stands_behind_the_text_of_the_right_one(trained: tuple
     swapped = answerer._prompt(Shown(turns, (other,), {}, prefix_series=(one,)))
     assert swapped.input_ids == own.input_ids != instead.input_ids
     assert np.array_equal(swapped.values[0], instead.values[0])
+
+
+def test_the_whole_model_of_a_run_named_by_its_folder_is_that_runs(tmp_path: Path, builtin_model: Path) -> None:
+    workspace = open_workspace(tmp_path)
+    run = Record(workspace).create_run(small(tuning__method="full", data__system_prompt="Be brief."))
+    shutil.copytree(builtin_model, run.folder.model)
+    (found,), problems = candidates(EvaluationSettings(models=(str(run.folder.model),)), workspace)
+    assert (found.trained.data.system_prompt, problems) == ("Be brief.", [])
+    assert found.config.model.continue_from == str(run.folder.model)

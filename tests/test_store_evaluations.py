@@ -22,6 +22,7 @@ from tsft.store.evaluations import (
     read_report,
 )
 from tsft.store.runs import read_json
+from tsft.store.scores import scores_by_run
 from tsft.store.workspace import Workspace, open_workspace
 
 SETTINGS = EvaluationSettings(models=("runs/x/adapter",), datasets=("held",), controls=("swapped",), temperature=0.5)
@@ -99,3 +100,15 @@ def test_what_another_version_wrote_is_read_as_far_as_it_is_known(folder: Evalua
 def test_an_id_never_leaves_the_workspace(workspace: Workspace) -> None:
     with pytest.raises(UserError):
         evaluation_folder(workspace, "../runs")
+
+
+def test_a_finished_evaluation_counts_before_a_newer_one_that_was_stopped(workspace: Workspace) -> None:
+    def told(status: str, created_at: float, score: float) -> None:
+        made = new_evaluation(workspace, SETTINGS, ["pump"], "", {"pump": "runs/r1/adapter"})
+        note(made, status=status, created_at=created_at, headlines={"pump": {"score": score}})
+
+    told("stopped", 3e9, 0.9)
+    assert scores_by_run(workspace)["r1"]["score"] == 0.9
+    told("finished", 1e9, 0.4)
+    told("finished", 2e9, 0.5)
+    assert scores_by_run(workspace)["r1"]["score"] == 0.5

@@ -46,6 +46,7 @@ class RowAccess:
         self._lines: np.ndarray | None = None
         self._encodings: dict[int, str] = {}
         self._mappings: dict[int, ColumnMapping] = {}
+        self._places: dict[tuple[int, int], int] = {}
 
     @property
     def is_indexed(self) -> bool:
@@ -90,9 +91,12 @@ class RowAccess:
 
     def at(self, file: int, number: int) -> LocatedRow | None:
         """The row with this number in its file, as reports name it; None where there is none."""
-        lines = self._indexed()
-        found = np.flatnonzero((lines[:, 0] == file) & (lines[:, 3] == number))
-        return self.row(int(found[0])) if len(found) else None
+        if not self._places:
+            lines = self._indexed()
+            keys = zip(lines[:, 0].tolist(), lines[:, 3].tolist(), strict=True)
+            self._places = {key: place for place, key in enumerate(keys)}
+        found = self._places.get((file, number))
+        return None if found is None else self.row(found)
 
     def rows(self, indices: np.ndarray) -> Iterator[LocatedRow]:
         return (self.row(int(index)) for index in indices)

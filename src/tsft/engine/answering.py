@@ -55,6 +55,11 @@ class AnswerDesk:
         return None if found is None else replace(found.answering, holds_model=holds)
 
     @property
+    def is_poisoned(self) -> bool:
+        """Whether a question ended in an error of the accelerator that only a new process gets over."""
+        return self._machine.poison.is_set()
+
+    @property
     def attribution(self) -> Attribution | None:
         return self._attributing.attribution if self._attributing is not None else None
 

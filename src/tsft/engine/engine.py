@@ -202,7 +202,7 @@ class Engine(SideWork):
     def _refuse_if_busy(self) -> None:
         if self._is_closing:
             raise UserError(message("engine.closing"))
-        if self._is_poisoned or self._evaluations.is_poisoned:
+        if self._is_unusable():
             raise UserError(message("engine.poisoned"))
         self._exports.refuse_if_heavy()
         self._evaluations.refuse_if_busy()
@@ -220,8 +220,12 @@ class Engine(SideWork):
 
     def _is_idle(self) -> bool:
         is_free = not self._is_working() and not self._exports.is_heavy and not self._evaluations.is_busy
-        is_sound = not self._is_poisoned and not self._evaluations.is_poisoned
-        return is_free and is_sound and not self._is_closing
+        return is_free and not self._is_unusable() and not self._is_closing
+
+    def _is_unusable(self) -> bool:
+        """Whether the accelerator is in a state that only a new process gets over, whatever brought it there."""
+        is_poisoned_by_answer = self._desk is not None and self._desk.is_poisoned
+        return self._is_poisoned or self._evaluations.is_poisoned or is_poisoned_by_answer
 
     def _is_working(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

@@ -7,13 +7,13 @@ to say: it ends, it waits until the run is over and begins again, or it goes on 
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tsft.config.run_config import RunConfig
 from tsft.engine.beside import AnswerProcess
 from tsft.engine.device import use_threads
-from tsft.engine.failures import failure_of
+from tsft.engine.failures import failure_of, is_poisoned
 from tsft.engine.model_slot import ModelSlot, model_name
 from tsft.engine.side_work import FOR_GOOD
 from tsft.errors import Problem, UserError, message
@@ -30,11 +30,15 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Machine:
-    """What the errands of one engine share. refuse: raises UserError while no model may be loaded in this process."""
+    """What the errands of one engine share. refuse: raises UserError while no model may be loaded in this process.
+
+    poison: set after an error of the accelerator that only a new process gets over.
+    """
 
     slot: ModelSlot
     process: AnswerProcess
     refuse: Callable[[], None]
+    poison: threading.Event = field(default_factory=threading.Event)
 
 
 class Task(Protocol):
@@ -120,6 +124,8 @@ class Errand:
         except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: logged and shown as a sentence)
             logger.exception("answering with %s failed", self.model)
             problem = Problem("", failure_of(error, self._task.config).message)
+            if is_poisoned(error):
+                self._machine.poison.set()
         finally:
             if problem is not None or not self._task.options.keeps_model:
                 self._machine.slot.empty()

@@ -72,13 +72,15 @@ def _candidate(source: str, results: dict[str, Result], precision: str, workspac
         trained = run_config(RunFolder(workspace.runs / result.run_id))
         name = f"{result.run_name} @ {result.step:,}" if result.kind == "checkpoint" else result.run_name
         return Candidate(name, source, _continued(source, precision, trained), trained)
-    if source and (base_model(source) is not None or local_model(workspace, ModelSettings(name=source)) is not None):
-        config = RunConfig(model=ModelSettings(name=source, precision=precision))
-        return Candidate(Path(source).name, source, config, RunConfig())
     try:
         path = result_folder(source, workspace) if source else None
     except UserError:
         path = None
+    is_of_run = path is not None and _run_of(path) is not None
+    is_base = base_model(source) is not None or local_model(workspace, ModelSettings(name=source)) is not None
+    if source and is_base and not is_of_run:
+        config = RunConfig(model=ModelSettings(name=source, precision=precision))
+        return Candidate(Path(source).name, source, config, RunConfig())
     if path is not None:
         if not any((path / each).is_file() for each in ("adapter_config.json", "config.json")):
             raise UserError(message("restore.not_a_result", path=source))

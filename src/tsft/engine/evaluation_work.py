@@ -246,13 +246,13 @@ class Work:
                         continue
                     known.add(row.key)
                     self._keep(file, model, control, row, each, text)
+                file.flush()  # a batch whole or not at all: half of one would be drawn otherwise when it goes on
 
     def _keep(self, file: TextIO, model: Candidate, control: str, row: EvaluatedRow, shown: Shown, text: str) -> None:
         span = row.span if not control else span_of(shown.label, shown.series)
         said = Prediction(row.index, row.shown.series_key, shown.label, text.strip(), row.reference, span)
         loss = None if control else self._measured.get(model.name, {}).get(row.key, (None, 0))[0]
         file.write(answer_line(AnsweredRow(model.name, row.dataset, control, said.to_json(), loss)))
-        file.flush()
 
     # -- batches ---------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The exports of one process, one at a time, each on a thread of its own. Loads nothing heavy before the first."""
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,8 @@ from tsft.run.export import ADAPTER, Exported, ExportSettings
 from tsft.run.ports import Stopped
 from tsft.store.record import Record
 from tsft.store.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 
 class ExportDesk:
@@ -90,6 +93,7 @@ class ExportDesk:
         except UserError as error:
             ending = {"problems": error.problems}
         except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: shown as a sentence)
+            logger.exception("export of %s failed", plan.settings.result)
             failed = heavy("failures").failure_of(error, RunConfig())
             told = (failed.message, failed.advice) if failed.advice is not None else (failed.message,)
             ending = {"problems": tuple(Problem("", each) for each in told)}

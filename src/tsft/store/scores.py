@@ -7,15 +7,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tsft.store.database import runs_table
-from tsft.store.evaluations import EvaluationInfo, list_evaluations
+from tsft.store.evaluations import FINISHED, EvaluationInfo, list_evaluations
 from tsft.store.rows import parent_in
 from tsft.store.workspace import Workspace
 
 
 def scores_by_run(workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """By run id, what `RunInfo.scores` holds. Of one evaluation a run's result counts before its checkpoints."""
+    """By run id, what `RunInfo.scores` holds: of the newest evaluation that was finished, else of the newest at all.
+
+    Of one evaluation a run's result counts before its checkpoints.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for evaluation in list_evaluations(workspace):
+    for evaluation in sorted(list_evaluations(workspace), key=lambda each: each.status != FINISHED):
         for run_id, scores in _scores_in(evaluation).items():
             found.setdefault(run_id, scores)
     return found
