@@ -245,8 +245,9 @@ def test_what_differs_is_listed_and_goes_back(open_page: Callable[..., Any]) -> 
     assert page.input_value("#set-schedule-batch_size input") == "4"
 
 
-def test_no_page_shows_words_of_another_language(open_page: Callable[..., Any]) -> None:
+def test_no_page_shows_words_of_another_language(open_page: Callable[..., Any], served: Served) -> None:
     """Every fold open in advanced mode, both tabs, after a run, with a wrong field and settings that differ."""
+    served.engine.limited = {("model.precision", "fp16"): message("preflight.fp16_needs_gpu")}
     page = open_page(locale="zh-CN")
     assert page.evaluate("document.documentElement.lang").startswith("zh")
     page.click("#preview-fold > button.label-wrap")
@@ -447,6 +448,6 @@ def test_what_this_machine_cannot_do_is_marked_as_soon_as_it_is_known(
 ) -> None:
     page = open_page()
     served.engine.limited = {("model.precision", "fp16"): message("preflight.fp16_needs_gpu")}
-    page.wait_for_function("document.querySelector('#knows-limits input')?.checked")
+    page.wait_for_function("document.querySelector('#knows-limits textarea, #knows-limits input')?.value === 'en'")
     page.click("#set-model-precision input")
     page.wait_for_selector("[role=option]:has-text('fp16 · not on this machine')")

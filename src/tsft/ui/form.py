@@ -40,7 +40,9 @@ class Form:
         return [each.key for each in chosen if each.facts.choices or each.kind is bool]
 
     def marks(self, language: str) -> list[Any]:
-        """Updates for the controls of `choosing()`: their words, with what this machine cannot do."""
+        """Updates for the controls of `choosing()`: their words, with what this machine cannot do; nothing for ""."""
+        if not language:
+            return [gr.skip()] * len(self.choosing())
         return [gr.update(**self._words_of(setting_by_key()[key], language)) for key in self.choosing()]
 
     def place_rest(self, sections: Sequence[str], is_advanced: bool) -> None:

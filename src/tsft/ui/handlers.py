@@ -69,7 +69,7 @@ class Handlers:
         result[self._parts.train.presets.loaded] = loaded
         result[self._parts.train.preset_box.about] = about_html(self._context, self._context.first_preset, language)
         result[self._parts.train.errors] = self._beside([], values, language)
-        result[self._parts.knows_limits] = bool(self._context.engine.limits())
+        result[self._parts.knows_limits] = language if self._context.engine.limits() else ""
         result[modes.differs] = differs_html(form, self._context, list(values.values()), loaded, mode, language)
         result[self._parts.top.path] = gr.update(
             **updates[self._parts.top.path], value=path_of(values["model.name"], values["model.hub"])
@@ -102,7 +102,7 @@ class Handlers:
         self,
         seen: dict[str, Any],
         problems: Sequence[Problem],
-        knows_limits: bool,
+        knows_limits: str,
         language: str,
         model: str,
         hub: str,
@@ -116,7 +116,7 @@ class Handlers:
         timer = gr.Timer(seconds) if seen.get("seconds") != seconds else gr.skip()
         has_ended = bool(seen.get("buttons", (False,))[0]) and not is_active
         ended = self._after_a_run(problems, language) if has_ended else [gr.skip()] * 3
-        known = gr.skip() if knows_limits or not self._context.engine.limits() else True
+        known = gr.skip() if knows_limits or not self._context.engine.limits() else language
         return [now_seen if now_seen != seen else gr.skip(), timer, *ended, *updates, known]
 
     def _after_a_run(self, problems: Sequence[Problem], language: str) -> list[Any]:

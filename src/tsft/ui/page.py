@@ -96,7 +96,7 @@ class Page:
         }
         parts.timer.tick(**tick, concurrency_limit=None, trigger_mode="once")
         marked = [parts.form.widget(key) for key in parts.form.choosing()]
-        parts.knows_limits.change(parts.form.marks, language, marked, **PRIVATE)
+        parts.knows_limits.change(parts.form.marks, parts.knows_limits, marked, **PRIVATE)
         train.start.click(None, js=PRESS, **PRIVATE)
         answers = [train.refusal, train.errors, parts.problems, parts.remembered]
         given = [train.presets.loaded, language, parts.parent, *parts.form.widgets]
@@ -281,7 +281,7 @@ def _place(context: PageContext) -> Parts:
         seen=gr.State({}),
         problems=gr.State([]),
         # Not a state: neither load nor tick is queued, and only a queued answer tells the browser that a state changed.
-        knows_limits=gr.Checkbox(False, visible="hidden", elem_id="knows-limits"),
+        knows_limits=gr.Textbox(visible="hidden", elem_id="knows-limits"),
         # Key and secret are fixed, or the browser's copy could not be read after a restart; it holds no secret.
         remembered=gr.BrowserState(None, storage_key="tsft_form", secret="tsft"),
     )

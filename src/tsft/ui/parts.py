@@ -17,7 +17,8 @@ class Parts:
     """seen, problems: what this session was sent last. remembered: the form as this browser keeps it.
 
     parent: the run whose clone is in the form, "" for none.
-    knows_limits: whether the form shows already what this machine cannot do.
+    knows_limits: the language in which the form was told what this machine cannot do, "" while it was not. Not that of
+    the page: this follows a load, whose answer the browser may not have put everywhere yet.
     """
 
     context: PageContext
@@ -65,7 +66,8 @@ class Parts:
     def load_outputs(self) -> list[Any]:
         """Everything that a fresh page is sent, each component once."""
         train = self.train
-        worded = [*self.words.components, *self.form.widgets, self.words_feed, self.top.language, self.top.path]
+        # The language first: a change of another control is answered in the one that is there by then.
+        worded = [self.top.language, *self.words.components, *self.form.widgets, self.words_feed, self.top.path]
         worded += [train.modes.mode, train.modes.differs, train.presets.loaded, train.preset_box.about]
         worded += [train.errors, self.knows_limits]
         return list(dict.fromkeys([*worded, *train.folds.values(), *self.live_outputs, self.timer, self.seen]))
