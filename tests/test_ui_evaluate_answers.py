@@ -9,7 +9,7 @@ import pytest
 
 from tests.evaluation_folders import chatts_evaluation, evaluation, often_right, right, shifted
 from tests.fakes import FakeEngine
-from tsft.store.evaluations import EvaluationInfo
+from tsft.store.evaluations import EvaluationFolder, EvaluationInfo
 from tsft.store.workspace import Workspace, open_workspace
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
@@ -45,6 +45,15 @@ def room(workspace: Workspace) -> EvaluateRoom:
 @pytest.fixture(scope="module")
 def info(room: EvaluateRoom) -> EvaluationInfo:
     return room.info(evaluation(room.workspace, MODELS).id)
+
+
+def two_datasets(workspace: Workspace) -> EvaluationFolder:
+    """An evaluation of one model on `sensors` and `pumps`, four rows each."""
+    other = evaluation(workspace, {"only": right}, dataset_name="pumps", with_controls=False, count=4)
+    folder = evaluation(workspace, {"only": right}, with_controls=False, count=4)
+    with folder.predictions.open("ab") as file:
+        file.write(other.predictions.read_bytes())
+    return folder
 
 
 def found(room: EvaluateRoom, info: EvaluationInfo, **wanted: Any) -> list[int]:
@@ -131,6 +140,27 @@ def test_a_page_shows_question_truth_and_each_answer_as_text(room: EvaluateRoom,
     assert html.count("<tr data-dataset") == len(keys) and html.count('aria-current="true"') == 1
     assert "unreadable" in html and f"1–{len(keys)} of {len(keys)} rows" in html
     assert 'data-filter="outcome"' in filters_html(index, query, "zh")
+
+
+def test_of_two_datasets_each_row_says_which_and_one_can_be_chosen(tmp_path: Path) -> None:
+    workspace, engine = open_workspace(tmp_path), FakeEngine()
+    room = EvaluateRoom(PageContext(engine), DataRoom(workspace, engine))
+    folder = two_datasets(workspace)
+    index = room.index(room.info(folder.id))
+    assert index.datasets == ["pumps", "sensors"] and len(index) == 8
+    keys = index.find(Query(order=IN_ORDER))
+    assert index.find(Query(dataset="pumps", order=IN_ORDER)) == keys[:4] == [("pumps", row) for row in range(4)]
+    assert index.find(Query(dataset="nothing")) == []
+    html = answers_html(keys, 0, index, {each: index.answers(each) for each in keys}, {}, None, "en")
+    assert html.count('<td data-name="Dataset">pumps</td>') == 4 and '<th scope="col">Dataset</th>' in html
+    assert '<option value="pumps" selected>' in filters_html(index, Query.of({"dataset": "pumps"}), "en")
+
+
+def test_one_dataset_is_neither_a_column_nor_a_choice(room: EvaluateRoom, info: EvaluationInfo) -> None:
+    index = room.index(info)
+    keys = index.find(Query())[:3]
+    html = answers_html(keys, 0, index, {each: index.answers(each) for each in keys}, {}, None, "en")
+    assert "Dataset" not in html and "Dataset" not in filters_html(index, Query(), "en")
 
 
 def test_pages_are_turned_and_a_last_page_is_short(tmp_path: Path) -> None:

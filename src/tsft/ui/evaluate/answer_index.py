@@ -20,6 +20,8 @@ RIGHT, WRONG, UNREAD = "right", "wrong", "unread"
 OUTCOMES = (RIGHT, WRONG, UNREAD)
 WORST, BEST, IN_ORDER = "worst", "best", "row"
 ORDERS = (WORST, BEST, IN_ORDER)
+# The choices of a query that are words of the data itself, and what is typed.
+WORDS = ("dataset", "model", "task", "language", "outcome", "text")
 # Indices kept at once: a few evaluations are looked at beside each other.
 KEPT = 4
 
@@ -47,6 +49,7 @@ class Entry(NamedTuple):
 class Query:
     """Which rows, and in which order. Empty text means all. text: looked for in questions and answers."""
 
+    dataset: str = ""
     model: str = ""
     task: str = ""
     language: str = ""
@@ -58,7 +61,7 @@ class Query:
     @staticmethod
     def of(given: Mapping[str, Any]) -> "Query":
         """What a browser sent; what is no such choice counts as none."""
-        words = {name: str(given.get(name) or "") for name in ("model", "task", "language", "outcome", "text")}
+        words = {name: str(given.get(name) or "") for name in WORDS}
         words["text"] = words["text"].strip()
         words["outcome"] = words["outcome"] if words["outcome"] in OUTCOMES else ""
         order = given.get("order")
@@ -107,6 +110,11 @@ class AnswerIndex:
         return list(self._models)
 
     @property
+    def datasets(self) -> list[str]:
+        with self._lock:
+            return sorted({dataset for dataset, _ in self._rows})
+
+    @property
     def tasks(self) -> list[str]:
         return sorted(self._every(lambda each: each.task))
 
@@ -151,7 +159,7 @@ class AnswerIndex:
             found = [
                 (key, entries)
                 for key, entries in ((key, self._asked(each, query)) for key, each in self._rows.items())
-                if entries and _passes(entries, query)
+                if entries and query.dataset in ("", key[0]) and _passes(entries, query)
             ]
         if query.text:
             wanted = query.text.casefold()

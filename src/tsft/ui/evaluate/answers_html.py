@@ -14,6 +14,7 @@ from tsft.ui.readings import NONE
 
 ROWS_SHOWN = 25
 TEXT_LENGTH = 160
+COLUMNS = ("row", "task", "question", "truth")
 # A choice in a filter, or Enter in its search, asks for rows; typing alone does nothing. What is chosen is read when it
 # is sent (`SOUGHT` in tab.py): the last choice counts, also one that is made while an answer is on its way.
 FILTER = "element.addEventListener('change', () => trigger('select', {}));"
@@ -35,6 +36,7 @@ def filters_html(index: AnswerIndex, query: Query, language: str) -> str:
     outcomes = [(each, translate(language, f"page.evaluate.outcome.{each}")) for each in OUTCOMES]
     orders = [(each, translate(language, f"page.evaluate.order.{each}")) for each in ORDERS]
     lists: list[tuple[str, str, Sequence[tuple[str, str]]]] = [
+        ("dataset", query.dataset, (*every, *((each, each) for each in index.datasets))),
         ("model", query.model, (*every, *((each, each) for each in index.models))),
         ("task", query.task, (*every, *((each, task_word(each, language)) for each in index.tasks if each))),
         ("outcome", query.outcome, (*every, *outcomes)),
@@ -67,13 +69,16 @@ def answers_html(
     if not shown:
         return f'<p class="quiet">{_said("page.evaluate.no_match", language)}</p>'
     models = list(dict.fromkeys(model for each in shown for model in told[each]))
-    head = [_said(f"page.evaluate.column.{each}", language) for each in ("row", "task", "question", "truth")]
+    # "Row 3" says which one it is as long as there is one dataset.
+    columns = ("dataset", *COLUMNS) if len(index.datasets) > 1 else COLUMNS
+    head = [_said(f"page.evaluate.column.{each}", language) for each in columns]
     head += [escape(each) for each in models]
     cells = "".join(f'<th scope="col">{each}</th>' for each in head)
     rows = "".join(
         _row(each, index, told[each], questions.get(each, ""), models, each == chosen, head, language) for each in shown
     )
-    table = f'<table class="answers"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>'
+    css = "answers of-datasets" if "dataset" in columns else "answers"
+    table = f'<table class="{css}"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>'
     return f'<div class="wide" tabindex="0">{table}</div>{pager_html(first, len(shown), len(keys), language)}'
 
 
@@ -112,13 +117,14 @@ def _row(
     language: str,
 ) -> str:
     entries = index.entries(key)
+    has_dataset = len(head) > len(COLUMNS) + len(models)
     one = next(iter(told.values())).prediction
     label: Mapping[str, Any] = one.get("label") or {}
     task = str(label.get("task") or "")
     truth = label_text(label, language) if task and not _is_text(label) else str(one.get("reference") or "")
-    name = f'<button type="button">{key[1] + 1:,}</button>'
-    cells = [
-        name,
+    cells = [escape(key[0])] if has_dataset else []
+    cells += [
+        f'<button type="button">{key[1] + 1:,}</button>',
         escape(task_word(task, language)) if task else NONE,
         _text(question.splitlines()[-1:]),
         _text([truth]),
