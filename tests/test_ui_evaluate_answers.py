@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.evaluation_folders import chatts_evaluation, evaluation, often_right, right, shifted
+from tests.data_fakes import write_lines
+from tests.evaluation_folders import ITEMS, chatts_evaluation, evaluation, often_right, right, shifted
 from tests.fakes import FakeEngine
 from tsft.store.evaluations import EvaluationFolder, EvaluationInfo
 from tsft.store.workspace import Workspace, open_workspace
@@ -57,8 +58,7 @@ def two_datasets(workspace: Workspace) -> EvaluationFolder:
 
 
 def found(room: EvaluateRoom, info: EvaluationInfo, **wanted: Any) -> list[int]:
-    query = Query(**wanted)
-    return [row for _, row in room.index(info).find(query, lambda key: room.question(info, key))]
+    return [row for _, row in room.find(info, Query(**wanted), room.asked(info))]
 
 
 def test_the_worst_rows_come_first_and_the_best_when_they_are_wanted(room: EvaluateRoom, info: EvaluationInfo) -> None:
@@ -81,7 +81,7 @@ def test_rows_are_filtered_by_model_task_language_outcome_and_words(room: Evalua
         entry = index.entries(("sensors", row))["tuned"]
         assert (entry.task, entry.language) == ("trend", "zh")
     assert set(found(room, info, text="NO IDEA")) == {row for row in range(24) if row % 3 == 0 and row % 2}
-    asked = room.question(info, ("sensors", 5)).splitlines()[-1][:30]
+    asked = room.asked(info).question(("sensors", 5)).splitlines()[-1][:30]
     assert 5 in found(room, info, text=asked)
 
 
@@ -260,6 +260,33 @@ def test_a_row_whose_dataset_is_gone_or_changed_says_so(tmp_path: Path) -> None:
     gone = read_card(room, info, key, "en")
     html = card_html(gone, room.index(info), info, "en")
     assert gone.view is None and gone.problem and 'data-do="send"' not in html and "Reference" in html
+
+
+def test_after_a_dataset_changed_table_and_search_have_its_questions_of_now(tmp_path: Path) -> None:
+    workspace, engine = open_workspace(tmp_path), FakeEngine()
+    room = EvaluateRoom(PageContext(engine), DataRoom(workspace, engine))
+    info = room.info(evaluation(workspace, {"only": right}, with_controls=False, count=4).id)
+    key, path = ("sensors", 1), workspace.datasets / "sensors.jsonl"
+    assert found(room, info, text="a wholly new question") == [] and room.asked(info).question(key)
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows[1]["input"] = "<ts><ts/> A wholly new question?"
+    write_lines(path, rows)
+    assert room.asked(info).question(key) == "… A wholly new question?"
+    assert found(room, info, text="a wholly new question") == [1]
+    path.unlink()
+    assert room.asked(info).question(key) == "" and found(room, info, text="a wholly new question") == []
+
+
+def test_answers_to_items_are_judged_anew_when_the_items_change(tmp_path: Path) -> None:
+    workspace, engine = open_workspace(tmp_path), FakeEngine()
+    room = EvaluateRoom(PageContext(engine), DataRoom(workspace, engine))
+    whole = "1. increase, starting at 10, change value 20. \n2. upward spike, position around point 30, amplitude 10"
+    info = room.info(chatts_evaluation(workspace, {"m": [whole, whole]}).id)
+    before = room.index(info).entries(("set_a", 0))["m"].value
+    changed = json.loads(json.dumps(ITEMS))
+    changed[0]["attributes"][0]["type"] = "decrease"
+    (workspace.datasets / "set_a.json").write_text(json.dumps(changed, indent=1), encoding="utf-8")
+    assert room.index(info).entries(("set_a", 0))["m"].value < before
 
 
 def test_every_answer_is_taken_away_with_its_score(room: EvaluateRoom, info: EvaluationInfo) -> None:

@@ -74,34 +74,36 @@ class Query:
 
 
 class AnswerIndex:
-    """The answers of one folder by row. Grows with the file; any thread may call.
+    """The answers of one folder by row. Grows with the file; any thread may call."""
 
-    item: of ChatTS's own sets, whose answers are judged by their items instead of their labels.
-    """
-
-    def __init__(self, folder: EvaluationFolder, item: Item | None = None) -> None:
-        self._folder, self._item = folder, item
+    def __init__(self, folder: EvaluationFolder) -> None:
+        self._folder = folder
+        self._state = ""
         self._read_bytes = 0
         self._lock = threading.RLock()
         self._rows: dict[Key, dict[str, Entry]] = {}
         self._models: dict[str, None] = {}
         self.controlled = 0
         # What was searched last, in how much of the file: a page is turned more often than another is asked for.
-        self._searched: tuple[tuple[Query, int] | None, list[Key]] = (None, [])
+        self._searched: tuple[tuple[Query, int, str] | None, list[Key]] = (None, [])
 
-    def refresh(self) -> "AnswerIndex":
-        """Take in the lines that were added since. A line without its end is left for the next time."""
+    def refresh(self, item: Item | None = None, state: str = "") -> "AnswerIndex":
+        """Take in the lines that were added since. A line without its end is left for the next time.
+
+        item: of ChatTS's own sets, whose answers are judged by their items instead of their labels; state changes when
+        the items do, and all answers are judged anew.
+        """
         with self._lock:
             try:
                 size = self._folder.predictions.stat().st_size
             except OSError:
                 size = 0
-            if size < self._read_bytes:
-                self._read_bytes, self.controlled = 0, 0
+            if size < self._read_bytes or state != self._state:
+                self._read_bytes, self._state, self.controlled = 0, state, 0
                 self._rows.clear()
                 self._models.clear()
             if size > self._read_bytes:
-                self._take()
+                self._take(item)
         return self
 
     @property
@@ -125,9 +127,12 @@ class AnswerIndex:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def find(self, query: Query, question: Texts = lambda key: "") -> list[Key]:
-        """The rows that pass, in the order that is wanted. question: the text of a row's question, for the search."""
-        asked = (replace(query, first=0), self._read_bytes)
+    def find(self, query: Query, question: Texts = lambda key: "", state: str = "") -> list[Key]:
+        """The rows that pass, in the order that is wanted.
+
+        question: the text of a row's question, for the search; state changes when these texts do.
+        """
+        asked = (replace(query, first=0), self._read_bytes, state)
         with self._lock:
             before, keys = self._searched
         if before != asked:
@@ -171,16 +176,6 @@ class AnswerIndex:
         ranked = sorted(found, key=lambda each: (_mean(each[1]) is None, sign * (_mean(each[1]) or 0.0), each[0]))
         return [key for key, _ in ranked]
 
-    def _entry(self, answer: AnsweredRow, offset: int) -> tuple[Key, Entry]:
-        label = answer.prediction.get("label") or {}
-        key = (intern(answer.dataset), int(answer.prediction["row"]))
-        if self._item is not None and not answer.control:
-            value, outcome = corrected(str(answer.prediction.get("answer", "")), self._item(key))
-        else:
-            _, value, outcome = judged(answer.prediction) if not answer.control else (None, None, "")
-        task, language = str(label.get("task") or ""), str(label.get("language") or "")
-        return key, Entry(offset, intern(answer.model), intern(task), intern(language), value, outcome)
-
     def _every(self, of: Callable[[Entry], str]) -> list[str]:
         with self._lock:
             return list(dict.fromkeys(of(each) for row in self._rows.values() for each in row.values()))
@@ -194,7 +189,7 @@ class AnswerIndex:
         texts += [str(each.prediction.get("reference", "")) for each in told.values()]
         return any(wanted in text.casefold() for text in texts) or wanted in question(key).casefold()
 
-    def _take(self) -> None:
+    def _take(self, item: Item | None) -> None:
         with self._folder.predictions.open("rb") as file:
             file.seek(self._read_bytes)
             for line in file:
@@ -203,7 +198,7 @@ class AnswerIndex:
                 offset, self._read_bytes = self._read_bytes, self._read_bytes + len(line)
                 try:
                     answer = AnsweredRow(**json.loads(line))
-                    key, entry = self._entry(answer, offset)
+                    key, entry = _entry(answer, offset, item)
                 except (ValueError, TypeError, KeyError):
                     continue  # cut off by a crash, or of a newer tsft: the others count all the same
                 if answer.control:
@@ -220,14 +215,14 @@ class Shelf:
         self._kept: OrderedDict[Path, AnswerIndex] = OrderedDict()
         self._lock = threading.Lock()
 
-    def index(self, folder: EvaluationFolder, item: Item | None = None) -> AnswerIndex:
-        """As the file stands now."""
+    def index(self, folder: EvaluationFolder, item: Item | None = None, state: str = "") -> AnswerIndex:
+        """As the file stands now; item and state as for `AnswerIndex.refresh`."""
         with self._lock:
-            index = self._kept.setdefault(folder.path, AnswerIndex(folder, item))
+            index = self._kept.setdefault(folder.path, AnswerIndex(folder))
             self._kept.move_to_end(folder.path)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return index.refresh()
+        return index.refresh(item, state)
 
 
 def judged(prediction: Mapping[str, Any]) -> tuple[Score | None, float | None, str]:
@@ -252,6 +247,17 @@ def corrected(answer: str, item: Mapping[str, Any]) -> tuple[float | None, str]:
         return None, ""
     value = sum(values) / len(values)
     return value, RIGHT if value >= 1.0 else WRONG
+
+
+def _entry(answer: AnsweredRow, offset: int, item: Item | None) -> tuple[Key, Entry]:
+    label = answer.prediction.get("label") or {}
+    key = (intern(answer.dataset), int(answer.prediction["row"]))
+    value, outcome = None, ""
+    if not answer.control:
+        said = str(answer.prediction.get("answer", ""))
+        value, outcome = corrected(said, item(key)) if item is not None else judged(answer.prediction)[1:]
+    task, language = str(label.get("task") or ""), str(label.get("language") or "")
+    return key, Entry(offset, intern(answer.model), intern(task), intern(language), value, outcome)
 
 
 def _passes(entries: Sequence[Entry], query: Query) -> bool:

@@ -51,7 +51,7 @@ def read_card(room: EvaluateRoom, info: EvaluationInfo, key: Key, language: str)
     scores = {model: judged(each.prediction)[0] for model, each in answers.items()}
     label = next((each.prediction.get("label") or {} for each in answers.values()), {})
     try:
-        located = room.row(info, key)
+        located = room.asked(info).row(key)
     except UserError as error:
         return Card(key, answers, scores, problem=say_all(language, error), label=label)
     own = label_of(located)

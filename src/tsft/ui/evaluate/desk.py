@@ -95,11 +95,12 @@ class Desk:
     def rows(self, info: EvaluationInfo, query: Query, key: Key | None, language: str) -> str:
         """A page of answers."""
         index = self.room.index(info)
-        keys = index.find(query, lambda each: self.room.question(info, each))
+        asked = self.room.asked(info)
+        keys = self.room.find(info, query, asked)
         first = query.first if query.first < len(keys) else 0
         shown = keys[first : first + ROWS_SHOWN]
         told = {each: self._asked(index.answers(each), query) for each in shown}
-        questions = {each: self.room.question(info, each) for each in shown}
+        questions = {each: asked.question(each) for each in shown}
         return answers_html(keys, first, index, told, questions, key, language)
 
     # -- beginning and ending ------------------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ class Desk:
             word = "sent" if send_card(self.room, info, card, self.who(request)) else "sent_before"
             return {at.sent: monitor.said(translate(language, f"page.evaluate.{word}", row=here[1] + 1))}
         asked = Query.of(query)
-        keys = self.room.index(info).find(asked, lambda each: self.room.question(info, each))
+        keys = self.room.find(info, asked, self.room.asked(info))
         place = keys.index(here) if here in keys else -1
         place = min(max(0, place + (1 if do == "next" else -1)), len(keys) - 1)
         if not keys or keys[place] == here:

@@ -87,14 +87,14 @@ def delete_exports(room: EvaluateRoom, info: EvaluationInfo) -> None:
 
 def answers(room: EvaluateRoom, info: EvaluationInfo) -> Iterator[dict[str, Any]]:
     """Every answer with its score, those under controls too; one at a time, so that a long file takes no memory."""
-    is_chatts = info.settings.mode == CHATTS
+    is_chatts, rows = info.settings.mode == CHATTS, room.asked(info)
     for each in read_answers(info.folder):
         told = each.prediction
         label: Mapping[str, Any] = told.get("label") or {}
         key = (each.dataset, int(told.get("row", 0)))
         _, value, outcome = judged(told)
         if is_chatts:
-            value, outcome = corrected(str(told.get("answer", "")), room.item(info, key))
+            value, outcome = corrected(str(told.get("answer", "")), rows.item(key))
         yield {
             "dataset": each.dataset,
             "row": key[1] + 1,
@@ -105,7 +105,7 @@ def answers(room: EvaluateRoom, info: EvaluationInfo) -> Iterator[dict[str, Any]
             "score": value,
             "outcome": outcome,
             "loss": each.loss,
-            "question": room.whole_question(info, key),
+            "question": rows.whole_question(key),
             "truth": {field["name"]: field["value"] for field in label.get("fields") or ()},
             "reference": str(told.get("reference") or ""),
             "answer": str(told.get("answer", "")),

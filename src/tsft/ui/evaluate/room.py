@@ -7,22 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsft.data.examples import PLACEHOLDER, RowRefused
 from tsft.data.row_access import LocatedRow
-from tsft.data.shapes import turns_of
-from tsft.errors import UserError
 from tsft.run.evaluation import CHATTS
 from tsft.run.ports import EnginePort
 from tsft.store.evaluations import EvaluationInfo, evaluation_folder, list_evaluations, read_evaluation, read_report
 from tsft.store.workspace import Workspace
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
-from tsft.ui.data.row_source import open_rows
-from tsft.ui.evaluate.answer_index import AnswerIndex, Key, Shelf
+from tsft.ui.evaluate.answer_index import AnswerIndex, Key, Query, Shelf
+from tsft.ui.evaluate.asked_rows import AskedRows, Questions
 from tsft.ui.top_bar import result_choices
-
-# Questions that are kept for the search and the table, and how much of each.
-QUESTIONS_KEPT, QUESTION_LENGTH = 10_000, 1_200
 
 
 @dataclass(frozen=True)
@@ -43,7 +37,7 @@ class EvaluateRoom:
     context: PageContext
     data: DataRoom
     shelf: Shelf = field(default_factory=Shelf)
-    questions: OrderedDict[tuple[str, str, int], str] = field(default_factory=OrderedDict)
+    questions: Questions = field(default_factory=OrderedDict)
 
     @property
     def engine(self) -> EnginePort:
@@ -78,47 +72,21 @@ class EvaluateRoom:
         return read_report(info.folder)
 
     def index(self, info: EvaluationInfo) -> AnswerIndex:
-        is_chatts = info.settings.mode == CHATTS
-        return self.shelf.index(info.folder, (lambda key: self.item(info, key)) if is_chatts else None)
+        """The answers as the file stands now; those to ChatTS's own sets are judged by their items."""
+        if info.settings.mode != CHATTS:
+            return self.shelf.index(info.folder)
+        rows = self.asked(info)
+        return self.shelf.index(info.folder, rows.item, rows.state(info.settings.datasets))
 
-    def item(self, info: EvaluationInfo, key: Key) -> Mapping[str, Any]:
-        """The raw record of a row, {} where it cannot be had any more."""
-        try:
-            return self.row(info, key).raw.record or {}
-        except UserError:
-            return {}
+    def find(self, info: EvaluationInfo, query: Query, rows: AskedRows) -> list[Key]:
+        """The rows that pass; a search looks into the questions as their datasets have them now."""
+        index = self.index(info)
+        return index.find(query, rows.question, rows.state(index.datasets) if query.text else "")
 
-    def rows_room(self, info: EvaluationInfo) -> DataRoom:
-        return OwnRoom(self.data.workspace, self.data.engine, self.data.jobs, info.settings.folder)
-
-    def row(self, info: EvaluationInfo, key: Key) -> LocatedRow:
-        """The row that was asked about. UserError where its dataset has no such row any more.
-
-        The index of a large file is made here where it is not yet; the evaluation has read all of it before.
-        """
-        rows = open_rows(self.rows_room(info), key[0])
-        rows.index()
-        return rows.row(key[1])
-
-    def question(self, info: EvaluationInfo, key: Key) -> str:
-        """The end of the question, kept; what is asked stands behind the lines that introduce the series."""
-        kept = (info.settings.folder, *key)
-        found = self.questions.get(kept)
-        if found is None:
-            found = self.questions[kept] = self.whole_question(info, key)[-QUESTION_LENGTH:]
-            while len(self.questions) > QUESTIONS_KEPT:
-                self.questions.popitem(last=False)
-        return found
-
-    def whole_question(self, info: EvaluationInfo, key: Key) -> str:
-        """The last question of a row, its series as "…"; "" where the row cannot be had any more."""
-        try:
-            located = self.row(info, key)
-            turns = turns_of(located.raw.record, located.mapping) if located.raw.record is not None else []
-        except (UserError, RowRefused):
-            return ""
-        asked = [each["content"] for each in turns if each["role"] == "user"]
-        return asked[-1].replace(PLACEHOLDER, "…").strip() if asked else ""
+    def asked(self, info: EvaluationInfo) -> AskedRows:
+        """The rows that were asked about, for one call."""
+        room = OwnRoom(self.data.workspace, self.data.engine, self.data.jobs, info.settings.folder)
+        return AskedRows(room, self.questions)
 
 
 def label_of(located: LocatedRow) -> Mapping[str, Any]:
