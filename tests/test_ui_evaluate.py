@@ -261,7 +261,7 @@ def test_the_report_shows_verdicts_intervals_baselines_apart_and_parse_failures(
     assert "point-adjusted F1 (inflated)" in html and 'class="inflated"' in html
     assert "another row&#x27;s series" in html or "another row's series" in html
     assert html.count("<details") == len({task.task for model in report.models for task in model.tasks}) + 2
-    assert "only-light" in html and "only-dark" in html
+    assert html.count('<table class="confusion"') >= 2 and "<img" not in html
     assert "score where the series is needed" in html and ">Chinese<" in html
 
 
@@ -283,14 +283,26 @@ def test_names_of_models_and_classes_are_text(tmp_path: Path) -> None:
     answer = session.named(session.desk.show(folder.id, "en"))
     for name in ("head", "report", "filters", "rows"):
         assert "<script>" not in answer[name] and "&lt;script&gt;" in answer[name]
-    assert "<svg" not in confusion_html(confusion(["<b>", "$x$"], ["$x$", None]), "unread", "others", "told")
+    html = confusion_html(confusion(["<b>", '"'], ['"', None]), "<i>", "<u>", "en")
+    assert not any(each in html for each in ("<b>", "<i>", "<u>", 'title="True: "')) and "&lt;b&gt;" in html
 
 
 def test_a_confusion_of_many_classes_adds_the_rare_ones_up() -> None:
     true = [f"class {number}" for number in range(30) for _ in range(30 - number)]
     small, large = (confusion(true[:n], list(true[:n])) for n in (30, len(true)))
     assert len(small.classes) <= MOST_CLASSES < len(large.classes)
-    assert confusion_html(large, "unread", "others", "x").count("<img") == 2
+    html = confusion_html(large, "kind", "m", "en")
+    assert html.count('<th scope="row"') == MOST_CLASSES and html.count('<th scope="col"') == MOST_CLASSES + 1
+    assert ">others</th>" in html and f">{sum(30 - number for number in range(11, 30))}</td>" in html
+
+
+def test_a_confusion_says_in_each_cell_how_much_of_the_true_class_it_holds() -> None:
+    found = confusion(["up", "up", "up", "up", "down"], ["up", "up", "up", None, "up"])
+    html = confusion_html(found, "trend", "m", "en")
+    assert 'class="right" style="--share:0.75" title="True: up; given: up; rows: 3 (75 % of the true class)">3<' in html
+    assert 'style="--share:0.25" title="True: up; given: unread; rows: 1 (25 % of the true class)">1<' in html
+    assert '<td style="--share:1.00" title="True: down; given: up' in html
+    assert html.count('aria-label="m: trend, true classes down, given ones across"') == 2
 
 
 def test_chatts_figures_stand_beside_the_corrected_ones_with_what_is_wrong(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_report_is_read_its_wrong_answers_found_drawn_sent_on_and_taken_away(s
     assert "looks at the series" in page.inner_text(".verdicts")
     assert page.locator("table.overall tr.baseline").count() >= 3
     page.click("details.task[data-task=trend] summary")
-    assert page.locator("details.task[data-task=trend] img.confusion:visible").count() >= 2
+    assert page.locator("details.task[data-task=trend] table.confusion:visible").count() >= 2
     page.select_option("[data-filter=model]", "base")
     page.select_option("[data-filter=task]", "anomalies")
     page.select_option("[data-filter=outcome]", "wrong")
@@ -110,6 +110,8 @@ def test_a_chinese_phone_reads_the_report_and_a_row_without_scrolling_sideways(s
     page = open_page(locale="zh-CN", viewport=PHONE)
     open_tab(page)
     page.wait_for_function("document.querySelector('#evaluate-start').innerText.includes('开始评估')")
+    page.click("details.task[data-task=trend] summary")
+    page.wait_for_selector("details.task[data-task=trend] table.confusion")
     assert "查看了序列" in page.inner_text(".verdicts") and "总分" in page.inner_text("#evaluate-report")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.click("#evaluate-rows tr[data-row] >> nth=0")

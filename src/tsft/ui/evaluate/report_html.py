@@ -155,16 +155,12 @@ def _metric_row(name: str, values: Iterable[object], language: str) -> str:
 
 
 def _confusions(told: Sequence[tuple[ModelReport, TaskReport]], language: str) -> str:
-    unread, others = (translate(language, f"page.evaluate.{each}") for each in ("unread_short", "other_classes"))
-    figures = []
-    for model, task in told:
-        for field in task.fields:
-            if field.confusion is None or model.is_baseline:
-                continue
-            sentence = translate(language, "page.evaluate.confusion", field=field.name, model=model.name)
-            caption = escape(sentence, quote=True)
-            picture = confusion_html(field.confusion, unread, others, caption)
-            figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
+    figures = [
+        confusion_html(field.confusion, field.name, model.name, language)
+        for model, task in told
+        for field in task.fields
+        if field.confusion is not None and not model.is_baseline
+    ]
     return f'<div class="confusions">{"".join(figures)}</div>' if figures else ""
 
 
