@@ -25,6 +25,7 @@ from tsft.ui.evaluate.answer_index import Query
 from tsft.ui.evaluate.chatts_html import chatts_html
 from tsft.ui.evaluate.confusion import MOST_CLASSES, confusion_html
 from tsft.ui.evaluate.desk import Desk
+from tsft.ui.evaluate.exporting import ANSWERS_CSV
 from tsft.ui.evaluate.figures import PLAIN, difference_html, figure_html
 from tsft.ui.evaluate.form import HIDDEN, field_ids, settings_of
 from tsft.ui.evaluate.listing import list_html
@@ -147,14 +148,17 @@ def test_of_filters_the_last_choice_counts_and_no_row_that_is_clicked_is_left_ou
     room = DataRoom(open_workspace(tmp_path), FakeEngine())
     blocks = build_page(PageContext(room.engine, presets=list, data=room))
     ids = {number: each.elem_id for number, each in blocks.blocks.items() if getattr(each, "elem_id", None)}
+    handlers = blocks.get_config_file()["dependencies"]
     modes = {
         (ids.get(component), event): (each["trigger_mode"], bool(each["js"]))
-        for each in blocks.get_config_file()["dependencies"]
+        for each in handlers
         for component, event in each["targets"]
     }
     # A deferred handler gets what its controls say then, but the data of the event before.
     assert modes["evaluate-filters", "select"] == ("always_last", True)
     assert modes["evaluate-rows", "select"][0] == "multiple"
+    queued = {(ids.get(one), event) for each in handlers if each["queue"] for one, event in each["targets"]}
+    assert ("evaluate-head", "select") in queued  # a file of all answers takes a while
 
 
 def test_progress_names_phase_subject_count_and_time_left_and_its_end(session: Session) -> None:
@@ -213,7 +217,7 @@ def test_the_list_offers_what_fits_the_state_and_deletes_only_what_has_ended(ses
     note(folder, status=RUNNING)
     assert "Stop it first" in session.act(folder.id, id=folder.id, do="delete")["said"] and folder.path.is_dir()
     note(folder, status=STOPPED)
-    session.desk.take(folder.id, "en", event(kind="answers_csv"))
+    list(session.desk.take(folder.id, "en", event(kind="answers_csv")))
     assert len(list(session.room.exports.iterdir())) == 1
     resumed = session.act(folder.id, id=folder.id, do="resume")
     assert resumed["followed"] == folder.id and "Answering" in resumed["progress"]
@@ -247,9 +251,16 @@ def test_filters_pages_and_the_card_follow_each_other(made: tuple[Session, str])
         session.desk.on_card(chosen, answer["query"], shown["key"], "en", None, event(do="send"))  # type: ignore[arg-type]
     )
     assert f"Row {rows[0][1] + 1} lies in the label room now" in sent["sent"]
-    file = session.named(session.desk.take(chosen, "en", event(kind="answers_csv")))
-    assert "gradio_api/file=" in file["exported"] and ".csv" in file["exported"]
-    assert session.named(session.desk.take(chosen, "en", event(kind="../x"))) == {"exported": ""}
+    assert [session.named(each) for each in session.desk.take(chosen, "en", event(kind="../x"))] == [{"exported": ""}]
+
+
+def test_a_file_that_is_taken_away_is_told_as_it_is_begun_and_as_it_is_written(made: tuple[Session, str]) -> None:
+    session, chosen = made
+    begun, written = (
+        session.named(each)["exported"] for each in session.desk.take(chosen, "en", event(kind=ANSWERS_CSV))
+    )
+    assert "Writing: " in begun and "<a" not in begun
+    assert "Written: " in written and "gradio_api/file=" in written and "answers.csv" in written
 
 
 def test_the_report_shows_verdicts_intervals_baselines_apart_and_parse_failures(made: tuple[Session, str]) -> None:

@@ -10,11 +10,14 @@ import pytest
 from tests.data_fakes import write_lines
 from tests.evaluation_folders import ITEMS, chatts_evaluation, evaluation, often_right, right, shifted
 from tests.fakes import FakeEngine
+from tsft.data.row_access import RowAccess
 from tsft.store.evaluations import EvaluationFolder, EvaluationInfo
 from tsft.store.workspace import Workspace, open_workspace
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
-from tsft.ui.evaluate.answer_index import BEST, IN_ORDER, KEPT, Query, Shelf
+from tsft.ui.data.row_source import open_rows
+from tsft.ui.evaluate import asked_rows
+from tsft.ui.evaluate.answer_index import BEST, IN_ORDER, JUDGED_AT_ONCE, KEPT, Query, Shelf
 from tsft.ui.evaluate.answers_html import ROWS_SHOWN, answers_html, filters_html
 from tsft.ui.evaluate.card import card_html, marks, read_card, send_card
 from tsft.ui.evaluate.exporting import (
@@ -24,6 +27,7 @@ from tsft.ui.evaluate.exporting import (
     REPORT_HTML,
     REPORT_JSON,
     SCORES_CSV,
+    answers,
     write_export,
 )
 from tsft.ui.evaluate.room import EvaluateRoom
@@ -103,6 +107,37 @@ def test_the_index_takes_in_whole_lines_as_they_come_and_the_last_answer_counts(
     for number in range(KEPT + 2):
         shelf.index(evaluation(workspace, {"only": right}, name=str(number), with_controls=False, count=2))
     assert len(shelf._kept) == KEPT
+
+
+def test_what_many_answers_scored_is_kept_and_counts_only_for_the_lines_it_was_made_of(tmp_path: Path) -> None:
+    folder = evaluation(open_workspace(tmp_path), {"only": right}, with_controls=False, count=4)
+    lines = folder.predictions.read_bytes()
+    assert len(Shelf().index(folder)) == 4 and not folder.judged.exists()  # a few are judged each time
+    folder.predictions.write_bytes(lines * (JUDGED_AT_ONCE // 4))
+    first = Shelf().index(folder)
+    told = json.loads(folder.judged.read_text())
+    told["rows"][0][2][0][4] = 0.25
+    folder.judged.write_text(json.dumps(told))
+    key = (told["rows"][0][0], told["rows"][0][1])
+    shelf = Shelf()
+    index = shelf.index(folder)
+    assert index.entries(key)["only"].value == 0.25 and index.models == first.models  # not judged again
+    assert {each: index.answers(each) for each in index.find(Query())} == {
+        each: first.answers(each) for each in first.find(Query())
+    }
+    with folder.predictions.open("ab") as file:
+        file.write(lines)
+    assert shelf.index(folder).entries(key)["only"].value == 1.0  # answered once more
+    folder.predictions.write_bytes(lines.replace(b'"only"', b'"mine"') * JUDGED_AT_ONCE)
+    assert Shelf().index(folder).models == ["mine"]
+
+
+def test_what_was_kept_of_answers_is_no_more_than_a_help(tmp_path: Path) -> None:
+    folder = evaluation(open_workspace(tmp_path), {"only": right}, with_controls=False, count=4)
+    folder.judged.write_text('{"stamp": 1, "rows": [')
+    assert len(Shelf().index(folder)) == 4
+    folder.judged.write_text("[]")
+    assert len(Shelf().index(folder)) == 4
 
 
 def test_a_search_reads_the_rows_once_for_all_its_pages_until_answers_come(tmp_path: Path) -> None:
@@ -299,6 +334,19 @@ def test_every_answer_is_taken_away_with_its_score(room: EvaluateRoom, info: Eva
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(COLUMNS) and len(rows) == len(told)
     assert not any(str(cell).startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+
+
+def test_a_dataset_is_looked_for_once_however_many_of_its_rows_are_read(
+    room: EvaluateRoom, info: EvaluationInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def open_counted(data: DataRoom, name: str) -> RowAccess:
+        opened.append(name)
+        return open_rows(data, name)
+
+    monkeypatch.setattr(asked_rows, "open_rows", open_counted)
+    assert len(list(answers(room, info))) > 48 and opened == ["sensors"]
 
 
 def test_the_report_is_taken_away_as_figures_json_and_one_page(room: EvaluateRoom, info: EvaluationInfo) -> None:

@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tsft.evaluate.words import COUNTS, NO, NOTHING, SYNONYMS, YES
@@ -176,16 +177,26 @@ def found_words(text: str, words: list[tuple[str, str]]) -> list[tuple[int, str]
 
 def _places(text: str, word: str) -> list[int]:
     """Where a word stands: Latin words as whole words, others anywhere."""
+    return [each.start() for each in _pattern(word).finditer(_folded(text, keep_length=True))]
+
+
+@lru_cache(maxsize=4_096)
+def _pattern(word: str) -> re.Pattern[str]:
     plain = re.escape(_folded(word, keep_length=True))
     before = r"(?<![a-z0-9])" if re.match(r"[a-z0-9]", plain) else ""
     after = r"(?![a-z0-9])" if re.search(r"[a-z0-9]$", plain) else ""
-    return [each.start() for each in re.finditer(before + plain + after, _folded(text, keep_length=True))]
+    return re.compile(before + plain + after)
 
 
+# One answer is looked through for many words.
+@lru_cache(maxsize=64)
 def _folded(text: str, keep_length: bool = False) -> str:
     """Lower case (letter by letter, so that places stay), for comparing without case."""
     plain = unicodedata.normalize("NFKC", text)
-    folded = "".join(each.lower() if len(each.lower()) == 1 else each for each in plain)
+    folded = plain.lower()
+    # A few letters become two in lower case, and Σ hangs on what stands beside it.
+    if len(folded) != len(plain) or "Σ" in plain:
+        folded = "".join(each.lower() if len(each.lower()) == 1 else each for each in plain)
     return folded if keep_length else re.sub(r"\s+", " ", folded).strip(" .。\"'*[]")
 
 

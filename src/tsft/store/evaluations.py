@@ -43,6 +43,11 @@ class EvaluationFolder:
         return self.path / "predictions.jsonl"
 
     @property
+    def judged(self) -> Path:
+        """What the page found when it judged the answers of a large evaluation; may be deleted at any time."""
+        return self.path / "judged.json"
+
+    @property
     def losses(self) -> Path:
         """A line a row that was measured: model, dataset, row, loss (mean a trained token) and tokens."""
         return self.path / "losses.jsonl"

@@ -9,40 +9,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from sys import intern
-from typing import Any, NamedTuple
+from typing import Any
 
-from tsft.evaluate.chatts_corrected import corrected_marks
-from tsft.evaluate.scores import Score, score
 from tsft.store.evaluations import AnsweredRow, EvaluationFolder
+from tsft.ui.evaluate.judging import OUTCOMES, RIGHT, Entry, Item, Key, entry_of
+from tsft.ui.evaluate.kept_scores import Kept, keep, kept_scores
 
-RIGHT, WRONG, UNREAD = "right", "wrong", "unread"
-OUTCOMES = (RIGHT, WRONG, UNREAD)
 WORST, BEST, IN_ORDER = "worst", "best", "row"
 ORDERS = (WORST, BEST, IN_ORDER)
 # The choices of a query that are words of the data itself, and what is typed.
 WORDS = ("dataset", "model", "task", "language", "outcome", "text")
+# So many answers are judged within a moment; what was judged beyond them is kept in a file for the next time.
+JUDGED_AT_ONCE = 2_000
 # Indices kept at once: a few evaluations are looked at beside each other.
 KEPT = 4
 
-Key = tuple[str, int]
 Texts = Callable[[Key], str]
-# The raw record of a row of ChatTS's own sets; {} where it cannot be had any more.
-Item = Callable[[Key], Mapping[str, Any]]
-
-
-class Entry(NamedTuple):
-    """One answer. offset: of its line in bytes; value: its score 0–1, None where it cannot be judged.
-
-    outcome: one of OUTCOMES, "" where it cannot be judged.
-    """
-
-    offset: int
-    model: str
-    task: str
-    language: str
-    value: float | None
-    outcome: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +62,9 @@ class AnswerIndex:
         self._folder = folder
         self._state = ""
         self._read_bytes = 0
-        self._lock = threading.RLock()
+        # Judging many answers takes seconds: rows that were taken in before can be had meanwhile.
+        self._taking, self._lock = threading.Lock(), threading.RLock()
+        self._fresh = 0
         self._rows: dict[Key, dict[str, Entry]] = {}
         self._models: dict[str, None] = {}
         self.controlled = 0
@@ -93,17 +77,18 @@ class AnswerIndex:
         item: of ChatTS's own sets, whose answers are judged by their items instead of their labels; state changes when
         the items do, and all answers are judged anew.
         """
-        with self._lock:
+        with self._taking:
             try:
                 size = self._folder.predictions.stat().st_size
             except OSError:
                 size = 0
             if size < self._read_bytes or state != self._state:
-                self._read_bytes, self._state, self.controlled = 0, state, 0
-                self._rows.clear()
-                self._models.clear()
+                self._begin(Kept(), state)
+            if size and not self._read_bytes:
+                self._begin(kept_scores(self._folder, state), state)
             if size > self._read_bytes:
                 self._take(item)
+            self._keep()
         return self
 
     @property
@@ -189,23 +174,37 @@ class AnswerIndex:
         texts += [str(each.prediction.get("reference", "")) for each in told.values()]
         return any(wanted in text.casefold() for text in texts) or wanted in question(key).casefold()
 
+    def _begin(self, kept: Kept, state: str) -> None:
+        with self._lock:
+            self._rows, self._models = kept.rows, dict.fromkeys(kept.models)
+            self._read_bytes, self._state, self.controlled, self._fresh = kept.read_bytes, state, kept.controlled, 0
+
     def _take(self, item: Item | None) -> None:
         with self._folder.predictions.open("rb") as file:
             file.seek(self._read_bytes)
             for line in file:
                 if not line.endswith(b"\n"):
                     break
-                offset, self._read_bytes = self._read_bytes, self._read_bytes + len(line)
+                offset, end = self._read_bytes, self._read_bytes + len(line)
                 try:
                     answer = AnsweredRow(**json.loads(line))
-                    key, entry = _entry(answer, offset, item)
+                    key, entry = entry_of(answer, offset, item)
                 except (ValueError, TypeError, KeyError):
+                    self._read_bytes = end
                     continue  # cut off by a crash, or of a newer tsft: the others count all the same
-                if answer.control:
-                    self.controlled += 1
-                else:
-                    self._rows.setdefault(key, {})[entry.model] = entry
-                    self._models[entry.model] = None
+                with self._lock:
+                    self._read_bytes, self._fresh = end, self._fresh + 1
+                    if answer.control:
+                        self.controlled += 1
+                    else:
+                        self._rows.setdefault(key, {})[entry.model] = entry
+                        self._models[entry.model] = None
+
+    def _keep(self) -> None:
+        """Write down what was judged, seldom enough that a file that grows is not written at every look."""
+        if self._fresh >= max(JUDGED_AT_ONCE, len(self._rows) // 5):
+            self._fresh = 0
+            keep(self._folder, self._state, Kept(self._rows, tuple(self._models), self.controlled, self._read_bytes))
 
 
 class Shelf:
@@ -223,41 +222,6 @@ class Shelf:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return index.refresh(item, state)
-
-
-def judged(prediction: Mapping[str, Any]) -> tuple[Score | None, float | None, str]:
-    """The score of an answer, its value (0–1) and its outcome; None and "" where its row has no label to judge by."""
-    label = prediction.get("label") or {}
-    if not label.get("fields"):
-        return None, None, ""
-    found = score(str(prediction.get("answer", "")), label)
-    return found, found.value, UNREAD if not found.is_read else RIGHT if found.is_right else WRONG
-
-
-def corrected(answer: str, item: Mapping[str, Any]) -> tuple[float | None, str]:
-    """Mean of the corrected marks of an answer to an item of ChatTS's own sets, and its outcome."""
-    try:
-        fair = [each for _, each in corrected_marks(answer, item)]
-    except (KeyError, TypeError, ValueError):
-        return None, ""
-    values = [value for each in fair for group in each.groups.values() for value in group]
-    if not all(each.is_read for each in fair):
-        return sum(values) / len(values) if values else 0.0, UNREAD
-    if not values:
-        return None, ""
-    value = sum(values) / len(values)
-    return value, RIGHT if value >= 1.0 else WRONG
-
-
-def _entry(answer: AnsweredRow, offset: int, item: Item | None) -> tuple[Key, Entry]:
-    label = answer.prediction.get("label") or {}
-    key = (intern(answer.dataset), int(answer.prediction["row"]))
-    value, outcome = None, ""
-    if not answer.control:
-        said = str(answer.prediction.get("answer", ""))
-        value, outcome = corrected(said, item(key)) if item is not None else judged(answer.prediction)[1:]
-    task, language = str(label.get("task") or ""), str(label.get("language") or "")
-    return key, Entry(offset, intern(answer.model), intern(task), intern(language), value, outcome)
 
 
 def _passes(entries: Sequence[Entry], query: Query) -> bool:

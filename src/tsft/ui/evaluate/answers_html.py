@@ -7,8 +7,9 @@ from typing import Any
 from tsft.i18n import translate
 from tsft.store.evaluations import AnsweredRow
 from tsft.ui.data.datasets_html import task_word
-from tsft.ui.evaluate.answer_index import ORDERS, OUTCOMES, AnswerIndex, Entry, Key, Query
+from tsft.ui.evaluate.answer_index import ORDERS, AnswerIndex, Query
 from tsft.ui.evaluate.figures import language_word
+from tsft.ui.evaluate.judging import OUTCOMES, Entry, Key
 from tsft.ui.evaluate.values import label_text
 from tsft.ui.readings import NONE
 

@@ -10,7 +10,7 @@ from tsft.data.shapes import turns_of
 from tsft.errors import UserError
 from tsft.ui.data.room import DataRoom
 from tsft.ui.data.row_source import open_rows
-from tsft.ui.evaluate.answer_index import Key
+from tsft.ui.evaluate.judging import Key
 
 # Questions that are kept for the search and the table, and how much of each.
 QUESTIONS_KEPT, QUESTION_LENGTH = 10_000, 1_200

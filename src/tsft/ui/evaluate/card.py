@@ -14,8 +14,9 @@ from tsft.i18n import say_all, translate
 from tsft.store.evaluations import AnsweredRow, EvaluationInfo
 from tsft.ui.data.datasets_html import task_word
 from tsft.ui.data.series_html import Mark, series_html
-from tsft.ui.evaluate.answer_index import AnswerIndex, Key, judged
+from tsft.ui.evaluate.answer_index import AnswerIndex
 from tsft.ui.evaluate.answers_html import outcome_html
+from tsft.ui.evaluate.judging import Key, judged
 from tsft.ui.evaluate.room import EvaluateRoom, label_of
 from tsft.ui.evaluate.values import SAID, TRUTH, judgement, marks_of, on_series, value_text
 from tsft.ui.monitor import said

@@ -1,7 +1,7 @@
 """What the controls of the Evaluate tab do. Handlers give updates by component; nothing of a session is kept here."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
@@ -16,17 +16,19 @@ from tsft.run.evaluation import CHATTS
 from tsft.store.evaluations import EvaluationInfo, delete_evaluation
 from tsft.ui import monitor
 from tsft.ui.downloads import link_html
-from tsft.ui.evaluate.answer_index import Key, Query
+from tsft.ui.evaluate.answer_index import Query
 from tsft.ui.evaluate.answers_html import ROWS_SHOWN, answers_html, filters_html
 from tsft.ui.evaluate.card import card_html, read_card, send_card
 from tsft.ui.evaluate.chatts_html import chatts_html
-from tsft.ui.evaluate.exporting import KINDS, delete_exports, write_export
+from tsft.ui.evaluate.exporting import KINDS, REPORT_HTML, delete_exports, write_export
 from tsft.ui.evaluate.form import settings_of
+from tsft.ui.evaluate.judging import Key
 from tsft.ui.evaluate.listing import head_html, list_html
 from tsft.ui.evaluate.problems import problems_html
 from tsft.ui.evaluate.progress import is_going, progress_html, revision
 from tsft.ui.evaluate.report_html import losses_html, report_html
 from tsft.ui.evaluate.room import EvaluateRoom
+from tsft.ui.readings import size
 
 Updates = dict[Any, Any]
 Who = Callable[[gr.Request], str]
@@ -218,16 +220,22 @@ class Desk:
         updates = self._card(chosen, keys[place], language)
         return {**updates, at.query: vars(asked), at.rows: self.rows(info, asked, keys[place], language)}
 
-    def take(self, chosen: str, language: str, event: gr.EventData) -> Updates:
-        """Write a file and show the way to it."""
+    def take(self, chosen: str, language: str, event: gr.EventData) -> Iterator[Updates]:
+        """Write a file, which may take its time, and show the way to it."""
         info, kind = self._info(chosen), str(event._data.get("kind", ""))
         if info is None or kind not in KINDS:
-            return {self.at.exported: ""}
+            yield {self.at.exported: ""}
+            return
+        what = translate(language, f"page.evaluate.take.{kind}")
+        yield {self.at.exported: monitor.said(translate(language, "page.evaluate.taking", what=what))}
         try:
-            path = write_export(self.room, info, kind, self.report(info, language), language)
+            shown = self.report(info, language) if kind == REPORT_HTML else ""
+            path = write_export(self.room, info, kind, shown, language)
         except UserError as error:
-            return {self.at.exported: monitor.said(say_all(language, error), is_bad=True)}
-        return {self.at.exported: f"<p>{link_html(path, language)}</p>"}
+            yield {self.at.exported: monitor.said(say_all(language, error), is_bad=True)}
+            return
+        told = monitor.said(translate(language, "page.evaluate.taken", what=what, size=size(path.stat().st_size)))
+        yield {self.at.exported: f"{told}<p>{link_html(path, language)}</p>"}
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

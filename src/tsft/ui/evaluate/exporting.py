@@ -17,7 +17,7 @@ from tsft.i18n import translate
 from tsft.run.evaluation import CHATTS
 from tsft.store.evaluations import EvaluationInfo, read_answers
 from tsft.store.workspace import readable_part
-from tsft.ui.evaluate.answer_index import corrected, judged
+from tsft.ui.evaluate.judging import corrected, judged
 from tsft.ui.evaluate.room import EvaluateRoom
 from tsft.ui.readings import moment
 from tsft.ui.theme import asset, style

@@ -14,8 +14,9 @@ from tsft.store.evaluations import EvaluationInfo, evaluation_folder, list_evalu
 from tsft.store.workspace import Workspace
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
-from tsft.ui.evaluate.answer_index import AnswerIndex, Key, Query, Shelf
+from tsft.ui.evaluate.answer_index import AnswerIndex, Query, Shelf
 from tsft.ui.evaluate.asked_rows import AskedRows, Questions
+from tsft.ui.evaluate.judging import Key
 from tsft.ui.top_bar import result_choices
 
 

@@ -13,7 +13,7 @@ from tsft.ui.evaluate.desk import Desk, Who
 from tsft.ui.evaluate.form import EvaluateForm, place_form
 from tsft.ui.evaluate.listing import BEHAVIOUR, TAKE
 from tsft.ui.evaluate.room import EvaluateRoom
-from tsft.ui.events import BESIDE, PRIVATE
+from tsft.ui.events import BESIDE, PRIVATE, QUEUED
 from tsft.ui.words import Words
 
 SECONDS = 1.0
@@ -147,5 +147,6 @@ def _wire(at: EvaluateTab, desk: Desk, own: Words, language: Any, tabs: Any) -> 
     chosen.then(None, None, None, js=TO_CARD, **PRIVATE)
     on_card = [at.card, at.key, at.query, at.rows, at.sent, at.exported]
     at.card.select(desk.on_card, [*at.states, language], on_card, **PRIVATE)
-    taken = at.head.select(desk.take, [at.chosen, language], at.exported, **PRIVATE)
+    # Every answer of a large evaluation takes a while: what is slow has its place in the queue.
+    taken = at.head.select(desk.take, [at.chosen, language], at.exported, concurrency_limit=4, **QUEUED)
     taken.then(None, None, None, js=FETCH, **PRIVATE)
