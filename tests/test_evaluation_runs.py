@@ -109,6 +109,7 @@ def test_a_stop_between_two_tokens_frees_the_engine_for_a_run(trained: tuple[Ben
     assert bench.engine.start_next() == ""
 
     bench.engine.stop_evaluation()
+    assert bench.engine.evaluation().is_stopped  # at once, before the token is there
     now, info = ended(bench)
 
     assert now.is_stopped and info.status == "stopped" and now.problems == ()

@@ -1,6 +1,7 @@
 """An evaluation's folder tells the truth after a crash, and comes back as it was written."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,26 @@ def test_the_newest_comes_first_and_a_deleted_one_is_gone(workspace: Workspace, 
     assert [each.id for each in list_evaluations(workspace)] == [folder.id]
     with pytest.raises(UserError):
         read_evaluation(other)
+
+
+def test_what_the_disk_keeps_of_a_deleted_one_is_named_in_a_sentence(
+    folder: EvaluationFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    note(folder, status="stopped")
+    blocked = folder.path.with_name(f".deleted-{folder.id}")
+    (blocked / "in the way").mkdir(parents=True)
+    with pytest.raises(UserError) as error:
+        delete_evaluation(folder)
+    assert error.value.message.values["path"] == str(folder.path) and read_evaluation(folder).status == "stopped"
+    shutil.rmtree(blocked)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(UserError) as error:
+        delete_evaluation(folder)
+    assert error.value.message.key == "evaluation.not_deleted" and not folder.path.exists()
+    assert error.value.message.values == {"path": str(blocked), "why": "Permission denied"}
 
 
 def test_one_that_is_half_deleted_or_broken_hides_no_other(workspace: Workspace, folder: EvaluationFolder) -> None:

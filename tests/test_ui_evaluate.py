@@ -1,6 +1,7 @@
 """The Evaluate tab without a browser: its form, its list, its report, and what its handlers answer."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -148,6 +149,7 @@ def test_of_filters_the_last_choice_counts_and_no_row_that_is_clicked_is_left_ou
     room = DataRoom(open_workspace(tmp_path), FakeEngine())
     blocks = build_page(PageContext(room.engine, presets=list, data=room))
     ids = {number: each.elem_id for number, each in blocks.blocks.items() if getattr(each, "elem_id", None)}
+    ids_of = {name: number for number, name in ids.items()}
     handlers = blocks.get_config_file()["dependencies"]
     modes = {
         (ids.get(component), event): (each["trigger_mode"], bool(each["js"]))
@@ -158,6 +160,10 @@ def test_of_filters_the_last_choice_counts_and_no_row_that_is_clicked_is_left_ou
     assert modes["evaluate-filters", "select"] == ("always_last", True)
     assert modes["evaluate-rows", "select"][0] == "multiple"
     queued = {(ids.get(one), event) for each in handlers if each["queue"] for one, event in each["targets"]}
+    stopped = next(each for each in handlers if [ids_of["evaluate-stop"], "click"] in map(list, each["targets"]))
+    (timer,) = (each for each in stopped["outputs"] if isinstance(blocks.blocks[each], gr.Timer))
+    followed = [each for each in handlers if each["outputs"] == [timer] and each["targets"][0][1] == "select"]
+    assert [each["trigger_mode"] for each in followed] == ["multiple"]
     assert ("evaluate-head", "select") in queued  # a file of all answers takes a while
 
 
@@ -171,6 +177,43 @@ def test_progress_names_phase_subject_count_and_time_left_and_its_end(session: S
     failed = dataclasses.replace(now, is_done=True, problems=(Problem("", message("label.no_rows")),))
     assert 'class="box bad"' in progress_html(failed, "en")
     assert revision(now, "en") != revision(dataclasses.replace(now, done=4), "en")
+
+
+def test_a_stop_is_told_at_once_and_asked_for_once(session: Session) -> None:
+    seen = session.start(models=["m"], datasets=["d"])["seen"]
+    begun = session.engine.evaluated
+    assert begun is not None
+
+    def stop_later() -> None:
+        session.engine.evaluated = dataclasses.replace(begun, is_stopped=True)
+
+    session.engine.stop_evaluation = stop_later  # type: ignore[method-assign]
+    answer = session.named(session.desk.stop("en"))
+    assert "1 of 4 · stopping; what was answered is kept" in answer["progress"] and " left" not in answer["progress"]
+    assert answer["timer"].active and answer["stop"] == gr.update(visible=True, interactive=False)
+    assert "停止" in session.named(session.desk.tick(seen, "zh"))["progress"]  # in every session
+
+
+def test_an_answer_that_comes_after_the_tab_was_left_starts_no_clock(session: Session) -> None:
+    session.start(models=["m"], datasets=["d"])
+    answer = session.named(session.desk.opened("", "en"))
+    assert "Answering" in answer["progress"] and "timer" not in answer
+    assert "timer" not in session.named(session.desk.relabelled("", {}, [], "zh"))
+
+
+def test_what_the_disk_does_not_let_go_of_is_told_and_the_rest_of_the_evaluation_is_gone(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    folder = evaluation(session.workspace, MODELS)
+    list(session.desk.take(folder.id, "en", event(kind=ANSWERS_CSV)))
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    answer = session.act(folder.id, id=folder.id, do="delete")
+    assert "could not be deleted: Permission denied" in answer["said"] and folder.id in answer["said"]
+    assert answer["chosen"] == "" and answer["report"] == "" and "No evaluation yet" in answer["list"]
+    assert not list(session.room.exports.iterdir()) and session.gathered == [0]
 
 
 def test_a_tick_sends_nothing_where_nothing_changed_and_the_clock_ends_with_the_evaluation(session: Session) -> None:
@@ -238,7 +281,7 @@ def test_whoever_began_an_evaluation_sees_it_when_it_ends_and_others_keep_theirs
 
 def test_filters_pages_and_the_card_follow_each_other(made: tuple[Session, str]) -> None:
     session, chosen = made
-    answer = session.named(session.desk.filter('{"model": "base", "outcome": "unread"}', chosen, "en"))
+    answer = session.named(session.desk.filter('{"model": "base", "outcome": "unread"}', chosen, [], "en"))
     assert "no idea" in answer["rows"] and answer["query"]["outcome"] == "unread"
     rows = session.room.index(session.room.info(chosen)).find(Query.of(answer["query"]))
     shown = session.named(session.desk.choose(chosen, "en", event(dataset="sensors", row=rows[0][1])))
@@ -247,6 +290,8 @@ def test_filters_pages_and_the_card_follow_each_other(made: tuple[Session, str])
         session.desk.on_card(chosen, answer["query"], shown["key"], "en", None, event(do="next"))  # type: ignore[arg-type]
     )
     assert following["key"] == list(rows[1]) and f'data-row="{rows[1][1]}" class="chosen"' in following["rows"]
+    marked = session.named(session.desk.filter('{"model": "base"}', chosen, shown["key"], "en"))["rows"]
+    assert f'data-row="{rows[0][1]}" class="chosen"' in marked
     sent = session.named(
         session.desk.on_card(chosen, answer["query"], shown["key"], "en", None, event(do="send"))  # type: ignore[arg-type]
     )

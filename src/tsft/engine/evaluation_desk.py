@@ -46,8 +46,10 @@ class EvaluationDesk:
 
     @property
     def evaluation(self) -> Evaluation | None:
-        """The last evaluation, under way or done."""
-        return self._evaluation
+        """The last evaluation, under way or done; one that was asked to stop says so until it has."""
+        now = self._evaluation
+        is_stopping = now is not None and not now.is_done and self._stop.is_set()
+        return replace(now, is_stopped=True) if now is not None and is_stopping else now
 
     @property
     def is_busy(self) -> bool:

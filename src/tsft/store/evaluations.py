@@ -194,12 +194,25 @@ def read_report(folder: EvaluationFolder) -> Mapping[str, Any]:
 
 
 def delete_evaluation(folder: EvaluationFolder) -> None:
-    """Delete the folder; under another name first, so that a half-deleted one is never listed."""
+    """Delete the folder; under another name first, so that a half-deleted one is never listed.
+
+    UserError while it is under way, and with what is left where the disk refuses.
+    """
     if _status(read_json(folder.about)) == RUNNING:
         raise UserError(message("evaluation.in_progress", name=folder.id))
     gone = folder.path.with_name(f".deleted-{folder.id}")
-    folder.path.rename(gone)
-    shutil.rmtree(gone)
+    try:
+        folder.path.rename(gone)
+    except OSError as error:
+        raise _not_deleted(folder.path, error) from error
+    try:
+        shutil.rmtree(gone)
+    except OSError as error:
+        raise _not_deleted(gone, error) from error
+
+
+def _not_deleted(path: Path, error: OSError) -> UserError:
+    return UserError(message("evaluation.not_deleted", path=str(path), why=error.strerror or str(error)))
 
 
 def _owned() -> dict[str, Any]:

@@ -25,7 +25,7 @@ from tsft.ui.evaluate.form import settings_of
 from tsft.ui.evaluate.judging import Key
 from tsft.ui.evaluate.listing import head_html, list_html
 from tsft.ui.evaluate.problems import problems_html
-from tsft.ui.evaluate.progress import is_going, progress_html, revision
+from tsft.ui.evaluate.progress import is_going, is_stopping, progress_html, revision
 from tsft.ui.evaluate.report_html import losses_html, report_html
 from tsft.ui.evaluate.room import EvaluateRoom
 from tsft.ui.readings import size
@@ -45,7 +45,10 @@ class Desk:
     # -- looking -----------------------------------------------------------------------------------------------------
 
     def opened(self, chosen: str, language: str) -> Updates:
-        """The tab came to the front: what there is to choose from, the list, and how far the evaluation is."""
+        """The tab came to the front: what there is to choose from, the list, and how far the evaluation is.
+
+        The clock is left to `follow`: this answer takes longer, and the tab may have been left meanwhile.
+        """
         at, found = self.at, self.room.listed()
         names = self.room.datasets()
         updates: Updates = {
@@ -56,7 +59,9 @@ class Desk:
         if not any(each.id == chosen for each in found):
             chosen = found[0].id if found else ""
             updates |= self.show(chosen, language)
-        return updates | {at.list: list_html(found, chosen, language)} | self.progress(language)
+        going = self.progress(language)
+        del going[at.timer]
+        return updates | {at.list: list_html(found, chosen, language)} | going
 
     def relabelled(self, chosen: str, query: Mapping[str, Any], key: Any, language: str) -> Updates:
         """Everything that is drawn in words, once more in another language; what was chosen stays."""
@@ -129,7 +134,7 @@ class Desk:
         has_ended = now is not None and now.is_done
         return {
             at.progress: progress_html(now, language),
-            at.stop: gr.update(visible=is_going(now)),
+            at.stop: gr.update(visible=is_going(now), interactive=not is_stopping(now)),
             at.timer: gr.Timer(active=is_going(now)),
             at.seen: revision(now, language),
             at.ended: now.id if has_ended and now is not None else "",
@@ -168,10 +173,7 @@ class Desk:
                 self.room.engine.resume_evaluation(wanted, self.who(request))
                 updates |= {at.followed: wanted, **self.progress(language)}
             elif do == "delete":
-                info = self.room.info(wanted)
-                delete_evaluation(info.folder)
-                delete_exports(self.room, info)
-                self.room.context.gather_scores()
+                self._delete(wanted)
                 updates |= self.opened("" if chosen == wanted else chosen, language)
             else:
                 self.room.info(wanted)
@@ -179,15 +181,17 @@ class Desk:
                 chosen = wanted
         except UserError as error:
             updates[at.said] = monitor.said(say_all(language, error), is_bad=True)
+            if chosen and self._info(chosen) is None:  # some of its files could not be deleted, and it is gone
+                updates |= self.opened("", language)
         if at.list not in updates:
             updates[at.list] = list_html(self.room.listed(), updates.get(at.chosen, chosen), language)
         return updates
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
-    def filter(self, sought: str, chosen: str, language: str) -> Updates:
-        """sought: what the filters say, as JSON."""
-        return self._page(chosen, Query.of(json.loads(sought or "{}")), None, language)
+    def filter(self, sought: str, chosen: str, key: Any, language: str) -> Updates:
+        """sought: what the filters say, as JSON. The row in view keeps its mark where it is among those found."""
+        return self._page(chosen, Query.of(json.loads(sought or "{}")), _key(key), language)
 
     def turn(self, chosen: str, query: Mapping[str, Any], key: Any, language: str, event: gr.EventData) -> Updates:
         wanted = Query.of({**query, "first": event._data.get("first", 0)})
@@ -238,6 +242,16 @@ class Desk:
         yield {self.at.exported: f"{told}<p>{link_html(path, language)}</p>"}
 
     # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _delete(self, evaluation_id: str) -> None:
+        """UserError where something of it is left; what hangs on an evaluation that is gone goes all the same."""
+        info = self.room.info(evaluation_id)
+        try:
+            delete_evaluation(info.folder)
+        finally:
+            if self._info(evaluation_id) is None:
+                delete_exports(self.room, info)
+                self.room.context.gather_scores()
 
     def _page(self, chosen: str, query: Query, key: Key | None, language: str) -> Updates:
         info = self._info(chosen)

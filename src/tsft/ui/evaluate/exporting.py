@@ -80,9 +80,17 @@ def write_export(room: EvaluateRoom, info: EvaluationInfo, kind: str, shown: str
 
 
 def delete_exports(room: EvaluateRoom, info: EvaluationInfo) -> None:
-    """Take away what was taken from an evaluation that is deleted: its answers are said to go with it."""
-    for kind in KINDS:
-        _path(room, info, kind).unlink(missing_ok=True)
+    """Take away what was taken from an evaluation that is deleted: its answers are said to go with it.
+
+    UserError where the disk refuses.
+    """
+    for path in (_path(room, info, kind) for kind in KINDS):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(
+                message("evaluation.not_deleted", path=str(path), why=error.strerror or str(error))
+            ) from error
 
 
 def answers(room: EvaluateRoom, info: EvaluationInfo) -> Iterator[dict[str, Any]]:

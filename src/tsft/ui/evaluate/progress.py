@@ -27,18 +27,28 @@ def revision(now: Evaluation | None, language: str) -> list[Any]:
     """Changes exactly when the page would look otherwise."""
     if now is None:
         return [language]
-    return [language, now.id, now.phase, now.subject, now.done, now.total, _left(now), now.is_done, len(now.notes)]
+    counts = [now.phase, now.subject, now.done, now.total]
+    return [language, now.id, *counts, _left(now), now.is_done, now.is_stopped, len(now.notes)]
 
 
 def is_going(now: Evaluation | None) -> bool:
     return now is not None and not now.is_done
 
 
+def is_stopping(now: Evaluation | None) -> bool:
+    """Whether it was asked to stop and has not yet."""
+    return now is not None and now.is_stopped and not now.is_done
+
+
 def _bar(now: Evaluation, language: str) -> str:
     phase = translate(language, f"page.evaluate.phase.{now.phase}")
     what = f"{phase}: {now.subject}" if now.subject else phase
     counts = translate(language, "page.evaluate.done_of", done=now.done, total=now.total) if now.total else ""
-    left = translate(language, "page.evaluate.left", time=_left(now)) if now.eta_seconds is not None else ""
+    left = ""
+    if is_stopping(now):
+        left = translate(language, "page.evaluate.stopping")
+    elif now.eta_seconds is not None:
+        left = translate(language, "page.evaluate.left", time=_left(now))
     sentence = escape(" · ".join(each for each in (what, counts, left) if each))
     share = min(1.0, now.done / now.total) if now.total else 0.0
     kind = "" if now.total else " unknown"

@@ -129,7 +129,8 @@ def _wire(at: EvaluateTab, desk: Desk, own: Words, language: Any, tabs: Any) -> 
     relabelled = at.relabel.click(own.updates, language, own.components, **PRIVATE)
     relabelled = relabelled.then(desk.relabelled, [*at.states, language], everything, **PRIVATE)
     relabelled.then(None, None, None, js=LABELLED, **PRIVATE)
-    tabs.select(desk.follow, None, at.timer, **PRIVATE)
+    # Each change of the tab counts: one that comes while the answer to another is on its way too.
+    tabs.select(desk.follow, None, at.timer, **BESIDE)
     at.timer.tick(desk.tick, [at.seen, language], at.going, concurrency_limit=None, trigger_mode="once", **PRIVATE)
     # Its own function, so that the request is told apart from what the form holds.
     begun = [at.problems, at.followed, at.list, *at.going]
@@ -139,7 +140,7 @@ def _wire(at: EvaluateTab, desk: Desk, own: Words, language: Any, tabs: Any) -> 
     at.ended.change(desk.after_end, ended, [at.list, at.seen, *at.shown], **BESIDE)
     acted = [at.said, at.followed, *everything]
     at.list.select(desk.act, [at.chosen, language], acted, **PRIVATE)
-    sought = [at.sought, at.chosen, language]
+    sought = [at.sought, at.chosen, at.key, language]
     at.filters.select(desk.filter, sought, [at.query, at.rows], js=SOUGHT, trigger_mode="always_last", **PRIVATE)
     at.rows.edit(desk.turn, [*at.states, language], [at.query, at.rows], **PRIVATE)
     # The browser marks each row at once, so that none may be left out.
