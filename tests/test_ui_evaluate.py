@@ -1,6 +1,7 @@
 """The Evaluate tab without a browser: its form, its list, its report, and what its handlers answer."""
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -380,6 +381,13 @@ def test_figures_have_their_units() -> None:
     assert figure_html(Estimate(12345.0, None, None, 1), "mean_absolute_error") == "12,345"
     assert figure_html(None) == "–"
     assert difference_html(Difference(-0.031, -0.05, 0.0, 0.2, 9)).startswith("-3.1<small>-5.0 …")
+
+
+def test_in_chinese_a_row_of_data_is_a_sample_and_a_row_of_a_table_a_row() -> None:
+    of_tables = {"page.evaluate.column.row", "page.evaluate.listed"}
+    told = {key: text for key, text in sentences("zh").items() if key.startswith(("page.evaluate.", "evaluate."))}
+    words = {key: re.sub(r"运行|进行|执行|第 \{row\} 行", "", text) for key, text in told.items()}
+    assert {key for key, text in words.items() if "行" in text} == of_tables
 
 
 def test_good_and_bad_news_are_verdicts_that_exist() -> None:
