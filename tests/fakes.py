@@ -104,6 +104,7 @@ class FakeEngine:
         self.is_held = False
         self.card: Readiness | None = None
         self.limited: Mapping[tuple[str, str], Message] = {}
+        self.held = Slot("free")
 
     def check(self, config: RunConfig) -> list[Problem]:
         return [*check(config), *self._refuses]
@@ -118,6 +119,7 @@ class FakeEngine:
             raise UserError(
                 message("engine.busy", name=state.name, id=state.run_id, step=state.step, steps=state.steps)
             )
+        self._make_room()
         self.parents.append(parent)
         self._stop.clear()
         self.started.append(config)
@@ -129,9 +131,18 @@ class FakeEngine:
         return run_id
 
     def resume(self, run_id: str, by: str = "", checkpoint_step: int = 0, epochs: float = 0.0) -> str:
+        self._make_room()
         self.resumed.append(run_id)
         self.resumed_from.append((checkpoint_step, epochs))
         return run_id
+
+    def _make_room(self) -> None:
+        """A chat loses its model; an evaluation or an export refuses the run."""
+        if self.evaluated is not None and not self.evaluated.is_done:
+            raise UserError(message("evaluation.busy", name=self.evaluated.id, done=1, total=4))
+        if self.exporting is not None and not self.exporting.is_done:
+            raise UserError(message("export.busy"))
+        self.held = Slot("free")
 
     def enqueue(self, configs: Sequence[RunConfig], by: str = "", sweep: str = "", parent: str = "") -> list[str]:
         raise_if_any(problem for config in configs for problem in self.check(config))
@@ -203,6 +214,8 @@ class FakeEngine:
 
     def _look(self, config: RunConfig, *, is_trial: bool) -> int:
         raise_if_any(self.check(config))
+        if is_trial:
+            self._make_room()
         number = self.examined.number + 1 if self.examined else 1
         self.examined = Examined(number, is_trial, is_done=self.card is not None, readiness=self.card)
         return self.examined.number
@@ -265,7 +278,8 @@ class FakeEngine:
         """No model is held here."""
 
     def slot(self) -> Slot:
-        return Slot("free")
+        """Free until a test puts a model there."""
+        return self.held
 
     def begin_attribution(
         self,
@@ -332,7 +346,7 @@ class FakeEngine:
         self._seconds, self._thread, self._asked, self.exporting = seconds, None, None, None
         self.board, self.examined, self.evaluated, self.limited = None, None, None, {}
         self.started.clear()
-        self.is_held, self.refused_export = False, ()
+        self.is_held, self.refused_export, self.held = False, (), Slot("free")
         for kept in (self.resumed, self.resumed_from, self.parents, self.queued, self.waiting):
             kept.clear()
         self._fetches.clear()

@@ -135,7 +135,7 @@ def test_a_refusal_of_the_engine_is_shown_where_the_form_is(session: Session) ->
     session.start(models=["m"], datasets=["d"])
     session.engine.begin_evaluation = refuse  # type: ignore[method-assign]
     answer = session.start(models=["m"], datasets=["d"])
-    assert "Another evaluation is under way" in answer["problems"] and "&lt;i&gt;" in answer["problems"]
+    assert "An evaluation is under way" in answer["problems"] and "&lt;i&gt;" in answer["problems"]
     assert "Answering: m" in answer["progress"] and answer["stop"]["visible"]  # what stands in the way is shown
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.conftest import Served
 from tests.browser.test_page import STEP
+from tsft.run.answers import Slot
 
 pytestmark = pytest.mark.browser
 
@@ -77,3 +78,26 @@ def test_a_sweep_says_how_many_runs_it_is_and_queues_them(served: Served, open_p
     ]
     assert len({entry.sweep for entry in served.engine.waiting}) == 1
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_start_and_a_dry_run_that_would_end_a_chat_ask_first(served: Served, open_page: Callable[..., Any]) -> None:
+    page = open_page(viewport={"width": 390, "height": 844})
+    chat = Slot("chat", "builtin", 2_500_000_000)
+    served.engine.held = chat
+    page.click("#start")
+    page.wait_for_selector("#start-yes", state="visible")
+    assert "2.5 GB" in page.inner_text("#start-question") and page.inner_text("#refusal") == ""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.click("#start-no")
+    page.wait_for_selector("#start-question", state="hidden")
+    page.click("#dry-run")
+    page.wait_for_selector("#dry-run-yes", state="visible")
+    page.click("#dry-run-no")
+    page.wait_for_selector("#dry-run-question", state="hidden")
+    assert served.engine.started == [] and served.engine.examined is None and served.engine.held == chat
+
+    page.click("#start")
+    page.click("#start-yes")
+    page.wait_for_function(STEP, arg=1)
+    page.wait_for_selector("#start-question", state="hidden")
+    assert len(served.engine.started) == 1 and served.engine.held.state == "free"

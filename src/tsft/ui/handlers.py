@@ -166,10 +166,32 @@ class Handlers:
     def start_loaded(
         self, request: gr.Request, loaded: str | None, language: str, parent: str, *values: Any
     ) -> list[Any]:
-        """Start, unless the preset in the form is for something that cannot be done yet; what is wrong is shown."""
+        """Start, unless the preset in the form is for something that cannot be done yet; what is wrong is shown.
+
+        Where a chat would end, nothing is started: the problems hold that as a warning, for the page to ask.
+        """
+        return self._start(request, loaded, language, parent, values)
+
+    def start_agreed(
+        self, request: gr.Request, loaded: str | None, language: str, parent: str, *values: Any
+    ) -> list[Any]:
+        """The same after somebody agreed that a chat ends."""
+        return self._start(request, loaded, language, parent, values, may_end_chat=True)
+
+    def _start(
+        self,
+        request: gr.Request,
+        loaded: str | None,
+        language: str,
+        parent: str,
+        values: Sequence[Any],
+        *,
+        may_end_chat: bool = False,
+    ) -> list[Any]:
+        form, context = self._form, self._context
         try:
-            problems = refuse_waiting(self._context, loaded)
-            problems = problems or start_run(self._form, self._context, who(request), values, parent)
+            problems = refuse_waiting(context, loaded)
+            problems = problems or start_run(form, context, who(request), values, parent, may_end_chat=may_end_chat)
         except Exception as error:  # noqa: BLE001 (the outermost frame of the request: logged and shown as a sentence)
             logger.exception("Start failed")
             why = without_secrets(f"{type(error).__name__}: {error}")[:300]

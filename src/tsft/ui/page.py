@@ -30,6 +30,7 @@ from tsft.ui.preview_box import wire_preview
 from tsft.ui.queue_box import Desk, wire_queue_box
 from tsft.ui.readiness import wire_readiness
 from tsft.ui.runs_tab import place_runs_tab, refreshed, wire_runs_tab
+from tsft.ui.slot_question import wire_slot_question
 from tsft.ui.top_bar import model_words, place_top_bar, result_choices
 from tsft.ui.train_tab import field_labels, place_train_tab
 from tsft.ui.widgets import words_of
@@ -101,13 +102,16 @@ class Page:
         answers = [train.refusal, train.errors, parts.problems, parts.remembered]
         given = [train.presets.loaded, language, parts.parent, *parts.form.widgets]
         started = train.start.click(handlers.start_loaded, given, answers, **PRIVATE)
-        started.then(**tick).then(None, js=RELEASE, **PRIVATE)
+        agreed = train.asking.yes.click(handlers.start_agreed, given, answers, **PRIVATE)
+        for event in (started, agreed):
+            event.then(**tick).then(None, js=RELEASE, **PRIVATE)
+        wire_slot_question(train.asking, (started, agreed), parts.problems, self.context, language, "start")
         stopped = train.stop.click(handlers.stop, [language], [train.stop, train.refusal], **PRIVATE)
         stopped.then(**tick)
         wire_command_bar(train.commands, self.context, language, tick, who)
         desk = Desk(
             parts.form, self.context, parts.live, language, parts.problems, train.refusal, parts.parent,
-            train.presets.loaded, tick, started, field_labels, who,
+            train.presets.loaded, tick, (started, agreed), field_labels, who,
         )  # fmt: skip
         wire_queue_box(train.queue, desk)
 

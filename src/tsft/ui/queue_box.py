@@ -20,7 +20,12 @@ from tsft.ui.form import Form
 from tsft.ui.presets import refuse_waiting
 from tsft.ui.words import Words
 
-BUSY = "engine.busy"
+# What is in the way of a run and ends by itself, and the question whether to wait for it.
+BUSY = {
+    "engine.busy": "page.queue.question",
+    "evaluation.busy": "page.queue.question_evaluation",
+    "export.busy": "page.queue.question_export",
+}
 SWEEP_ROWS = 3
 # A click on a button of a waiting run.
 CHANGE = """
@@ -36,7 +41,7 @@ class Desk:
     """What the queue needs of the page around it.
 
     problems, refusal: what the last Start was told. parent: the run whose clone is in the form. loaded: its preset.
-    tick: the arguments of a tick after an answer. started: the event of a Start. labels: of the fields, in a language.
+    tick: the arguments of a tick after an answer. started: the events of a Start. labels: of the fields, in a language.
     who: the person behind a request.
     """
 
@@ -49,14 +54,14 @@ class Desk:
     parent: Any
     loaded: Any
     tick: dict[str, Any]
-    started: Any
+    started: Sequence[Any]
     labels: Callable[[str], Mapping[str, str]]
     who: Callable[[gr.Request], str]
 
 
 @dataclass(frozen=True)
 class QueueBox:
-    """question: shown when somebody's Start came while a run is in progress."""
+    """question: shown when somebody's Start came while a run, an evaluation or an export is in progress."""
 
     question: Any
     text: Any
@@ -124,9 +129,9 @@ def wire_queue_box(box: QueueBox, desk: Desk) -> None:
     form, context, language = desk.form, desk.context, desk.language
 
     def ask(found: Sequence[Problem], chosen_language: str) -> list[Any]:
-        is_busy = any(each.message.key == BUSY for each in found)
-        text = f"<p>{escape(translate(chosen_language, 'page.queue.question'))}</p>" if is_busy else ""
-        return [gr.update(visible=is_busy), text, ""]
+        key = next((BUSY[each.message.key] for each in found if each.message.key in BUSY), "")
+        text = f"<p>{escape(translate(chosen_language, key))}</p>" if key else ""
+        return [gr.update(visible=bool(key)), text, ""]
 
     def not_now() -> list[Any]:
         return [gr.update(visible=False), "", []]
@@ -158,7 +163,8 @@ def wire_queue_box(box: QueueBox, desk: Desk) -> None:
         said = monitor.said(translate(chosen_language, "page.queue.added", count=count))
         return [said, gr.update(visible=False), "", []]
 
-    desk.started.then(ask, [desk.problems, language], [box.question, box.text, box.said], **PRIVATE)
+    for event in desk.started:
+        event.then(ask, [desk.problems, language], [box.question, box.text, box.said], **PRIVATE)
     outputs = [box.said, box.question, desk.refusal, desk.problems]
     given = [desk.loaded, language, desk.parent]
     for button in (box.add, box.enqueue):

@@ -18,6 +18,7 @@ from tsft.ui.context import PageContext
 from tsft.ui.events import PRIVATE
 from tsft.ui.form import Form
 from tsft.ui.readings import duration, plain, size
+from tsft.ui.slot_question import SlotQuestion, chat_that_ends, place_slot_question, wire_slot_question
 from tsft.ui.words import Words
 
 # While a look is under way it is looked at this often.
@@ -31,6 +32,7 @@ class ReadinessBox:
 
     check: Any
     dry_run: Any
+    asking: SlotQuestion
     card: Any
     number: Any
     problems: Any
@@ -42,8 +44,10 @@ def place_readiness(words: Words) -> ReadinessBox:
     with gr.Row(elem_classes=["gap-small"]):
         check = words.add(gr.Button(size="sm", elem_id="check", min_width=110), value="page.ready.check")
         dry_run = words.add(gr.Button(size="sm", elem_id="dry-run", min_width=110), value="page.ready.dry_run")
+    asking = place_slot_question(words, "dry-run")
     card = gr.HTML(elem_id="readiness", apply_default_css=False)
-    return ReadinessBox(check, dry_run, card, gr.State(0), gr.State([]), gr.Timer(TICK_SECONDS, active=False))
+    kept = (gr.State(0), gr.State([]), gr.Timer(TICK_SECONDS, active=False))
+    return ReadinessBox(check, dry_run, asking, card, *kept)
 
 
 def wire_readiness(box: ReadinessBox, form: Form, context: PageContext, language: Any) -> None:
@@ -63,11 +67,19 @@ def wire_readiness(box: ReadinessBox, form: Form, context: PageContext, language
         return begin(False, chosen_language, values)
 
     def dry_run(chosen_language: str, *values: Any) -> list[Any]:
+        """The problems hold a chat that would end as a warning, for the page to ask; nothing is begun then."""
+        ends = chat_that_ends(context.engine)
+        config, wrong = form.read(values)
+        if ends is None or wrong or any(not each.is_warning for each in context.engine.check(config)):
+            return begin(True, chosen_language, values)
+        return [gr.skip(), gr.skip(), [ends], gr.skip()]
+
+    def dry_run_agreed(chosen_language: str, *values: Any) -> list[Any]:
         return begin(True, chosen_language, values)
 
     def relabel(number: int, problems: Sequence[Problem], chosen_language: str) -> str:
         if not number:
-            return monitor.refusal(problems, {}, chosen_language)
+            return monitor.refusal([each for each in problems if not each.is_warning], {}, chosen_language)
         return follow(number, chosen_language)[0]
 
     def follow(number: int, chosen_language: str) -> list[Any]:
@@ -77,8 +89,11 @@ def wire_readiness(box: ReadinessBox, form: Form, context: PageContext, language
         return [examined_html(examined, chosen_language), gr.Timer(active=False) if examined.is_done else gr.skip()]
 
     inputs, outputs = [language, *form.widgets], [box.card, box.number, box.problems, box.timer]
-    box.check.click(check, inputs, outputs, **PRIVATE)
-    box.dry_run.click(dry_run, inputs, outputs, **PRIVATE)
+    begun = [
+        button.click(handler, inputs, outputs, **PRIVATE)
+        for button, handler in ((box.check, check), (box.dry_run, dry_run), (box.asking.yes, dry_run_agreed))
+    ]
+    wire_slot_question(box.asking, begun, box.problems, context, language, "dry_run")
     language.input(relabel, [box.number, box.problems, language], box.card, **PRIVATE)
     box.timer.tick(follow, [box.number, language], [box.card, box.timer], concurrency_limit=None, **PRIVATE)
 

@@ -1,6 +1,6 @@
 """What can be done with the chosen run: go on from a checkpoint, for longer, clone, describe, download, delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -19,6 +19,7 @@ from tsft.ui.queue_box import BUSY
 from tsft.ui.readings import plain, size
 from tsft.ui.run_report import report_of
 from tsft.ui.run_rows import RunTold
+from tsft.ui.slot_question import chat_that_ends, question_text
 from tsft.ui.words import Words
 
 RESUMABLE = ("interrupted", "stopped", "failed", "finished")
@@ -170,19 +171,15 @@ def _wire_going_on(
     refresh: Callable[[Any], Any],
     who: Callable[[gr.Request], str],
 ) -> None:
-    """Resume and Extend; where another run is in progress they ask whether to wait in the queue, as Start does."""
+    """Resume and Extend; as Start does they ask before a chat ends, and whether to wait where something is busy."""
 
     def go_on(run_id: str, step: int | None, epochs: float, by: str, chosen_language: str) -> list[Any]:
-        done = "page.runs.extended" if epochs else "page.runs.resumed"
-        try:
-            context.engine.resume(run_id, by, int(step or 0), epochs)
-        except UserError as error:
-            if error.message.key != BUSY:
-                return _told(monitor.said(say_all(chosen_language, error), is_bad=True))
-            asked = {"does": "queue", "run": run_id, "step": int(step or 0), "epochs": epochs}
-            text = f"{say_all(chosen_language, error)} {translate(chosen_language, 'page.runs.queue_question')}"
-            return _asks(text, translate(chosen_language, "page.queue.add"), asked)
-        return _told(monitor.said(translate(chosen_language, done)))
+        asked = {"does": "start", "run": run_id, "step": int(step or 0), "epochs": epochs}
+        ends = chat_that_ends(context.engine)
+        if ends is None:
+            return _begin(context, asked, by, chosen_language)
+        text = question_text(ends, "start", context, chosen_language)
+        return _asks(text, translate(chosen_language, "page.frees.yes"), asked)
 
     def resume(run_id: str, step: int | None, chosen_language: str, request: gr.Request) -> list[Any]:
         return go_on(run_id, step, 0.0, who(request), chosen_language)
@@ -198,6 +195,8 @@ def _wire_going_on(
         if asked.get("does") == "delete":
             told = _tried(lambda: context.run_actions.delete(asked["run"]), "page.runs.deleted", chosen_language)
             return [*_told(told), "" if asked["run"] == run_id else run_id]
+        if asked["does"] == "start":
+            return [*_begin(context, asked, who(request), chosen_language), run_id]
         queue, step, epochs = context.engine.enqueue_resume, asked["step"], asked["epochs"]
         told = _tried(lambda: queue(asked["run"], who(request), step, epochs), "page.runs.queued", chosen_language)
         return [*_told(told), run_id]
@@ -206,6 +205,19 @@ def _wire_going_on(
     refresh(box.resume.click(resume, [*going_on, language], box.asking, **PRIVATE))
     refresh(box.extend.click(extend, [*going_on, box.epochs, language], box.asking, **PRIVATE))
     refresh(box.confirm.click(confirm, [box.asked, chosen, language], [*box.asking, chosen], **PRIVATE))
+
+
+def _begin(context: PageContext, asked: Mapping[str, Any], by: str, language: str) -> list[Any]:
+    """Go on with a run; where something else is in the way that ends by itself, ask whether to wait in the queue."""
+    try:
+        context.engine.resume(asked["run"], by, asked["step"], asked["epochs"])
+    except UserError as error:
+        if error.message.key not in BUSY:
+            return _told(monitor.said(say_all(language, error), is_bad=True))
+        text = f"{say_all(language, error)} {translate(language, 'page.runs.queue_question')}"
+        return _asks(text, translate(language, "page.queue.add"), {**asked, "does": "queue"})
+    done = "page.runs.extended" if asked["epochs"] else "page.runs.resumed"
+    return _told(monitor.said(translate(language, done)))
 
 
 def _told(said: str) -> list[Any]:

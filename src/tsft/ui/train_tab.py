@@ -25,6 +25,7 @@ from tsft.ui.presets import PresetRow, place_presets
 from tsft.ui.preview_box import PreviewBox, place_preview
 from tsft.ui.queue_box import QueueBox, place_queue_box, place_queue_question
 from tsft.ui.readiness import ReadinessBox, place_readiness
+from tsft.ui.slot_question import SlotQuestion, chat_that_ends, place_slot_question
 from tsft.ui.widgets import element_id
 from tsft.ui.words import Words
 
@@ -43,6 +44,7 @@ class TrainTab:
     folds: dict[tuple[str, bool], Any]
     start: Any
     stop: Any
+    asking: SlotQuestion
     commands: CommandBar
     queue: QueueBox
     readiness: ReadinessBox
@@ -74,6 +76,7 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
                 stop = words.add(gr.Button(interactive=False, elem_id="stop", min_width=110), value="page.stop")
             commands = place_command_bar(words)
             refusal = gr.HTML(elem_id="refusal", apply_default_css=False)
+            asking = place_slot_question(words, "start")
             question = place_queue_question(words)
             readiness = place_readiness(words)
             result = gr.HTML(elem_id="result", apply_default_css=False)
@@ -98,6 +101,7 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
         folds,
         start,
         stop,
+        asking,
         commands,
         queue,
         readiness,
@@ -167,11 +171,19 @@ def problems_html(problems: Sequence[Problem], language: str) -> str:
     return monitor.refusal(errors, field_labels(language), language)
 
 
-def start_run(form: Form, context: PageContext, by: str, values: Sequence[Any], parent: str = "") -> list[Problem]:
-    """Start a run with what is in the form, cloned from `parent`; all problems at once when it was refused."""
+def start_run(
+    form: Form, context: PageContext, by: str, values: Sequence[Any], parent: str = "", *, may_end_chat: bool = False
+) -> list[Problem]:
+    """Start a run with what is in the form, cloned from `parent`; all problems at once when it was refused.
+
+    Unless `may_end_chat`, one that is sound but would end a chat is not started: that is the only warning returned.
+    """
     config, problems = form.read(values)
     if problems:
         return form.problems(values, context.engine.check)
+    ends = None if may_end_chat else chat_that_ends(context.engine)
+    if ends is not None:
+        return [each for each in context.engine.check(config) if not each.is_warning] or [ends]
     try:
         context.engine.start(config, by, parent)
     except UserError as error:
