@@ -225,6 +225,7 @@ def test_a_number_that_is_typed_leads_to_that_row_whatever_the_filter_says(room,
     given = ({"name": "rows", "row": 0, "at": 0.0}, {}, "rows", "en", "", False, "constant", *NO_FILTER[1:])
     assert viewer.jump(21, *given)[viewer.section.place]["row"] == 20
     assert viewer.jump(1, *given).keys() == {viewer.section.place}
+    assert viewer.jump(-3, *given) == {viewer.section.number: 1}  # there is no such row: the box shows the one in view
 
 
 def test_a_bound_that_is_left_as_it_was_does_not_undo_what_was_clicked(room, viewer):

@@ -42,7 +42,7 @@ def place_ask_box(words: Words) -> AskBox:
             choices=[], interactive=True, allow_custom_value=True, elem_id="ask-dataset", min_width=120
         )
         words.add(dataset, label="page.ask.dataset")
-        row = gr.Number(1, minimum=1, precision=0, interactive=True, elem_id="ask-row", min_width=80)
+        row = gr.Number(1, precision=0, interactive=True, elem_id="ask-row", min_width=80)
         words.add(row, label="page.ask.row")
     ask = words.add(gr.Button(elem_id="ask"), value="page.ask.ask")
     question = gr.HTML(elem_id="ask-question", apply_default_css=False)
@@ -60,7 +60,7 @@ def wire_ask_box(box: AskBox, context: PageContext, tab: Any, chosen_run: Any, l
 
     def ask(run_id: str, dataset: str | None, row: float | None, chosen_language: str) -> list[Any]:
         try:
-            example = _example(context, dataset, int(row or 1))
+            example = _example(context, dataset, 1 if row is None else int(row))
             result = next((each.result for each in context.runs() if each.id == run_id), "")
             if example is None or not result:
                 key = "page.ask.no_result" if not result else "page.ask.no_row"

@@ -82,7 +82,7 @@ def place_run_actions(words: Words) -> RunActionsBox:
         words.add(checkpoint, label="page.runs.from_checkpoint")
         resume = button("resume", elem_id="resume")
     with gr.Row(elem_classes=["gap-small", "actions"], equal_height=False):
-        epochs = gr.Number(value=1, minimum=0.01, interactive=True, elem_id="run-epochs", min_width=110)
+        epochs = gr.Number(value=1, interactive=True, elem_id="run-epochs", min_width=110)
         words.add(epochs, label="page.runs.more_epochs")
         extend, clone = button("extend"), button("clone", min_width=170)
     with gr.Row(elem_classes=["gap-small"], equal_height=False):

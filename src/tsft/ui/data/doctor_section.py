@@ -13,6 +13,7 @@ from tsft.data.fixes.derive import default_fixes
 from tsft.errors import UserError
 from tsft.i18n import say_all, translate
 from tsft.ui import monitor
+from tsft.ui.bounds import refuse_too_small
 from tsft.ui.data.checkup import Asked, check_work, copy_name, fix_work, goto_of, model_choices, set_waiver
 from tsft.ui.data.desk import DataDesk
 from tsft.ui.data.findings_html import derived_html, not_checked_html, report_html
@@ -78,7 +79,7 @@ def place_doctor_section(words: Words) -> DoctorSection:
         words.add(against, label="page.data.check.against", info="page.data.check.against_help")
         model = gr.Dropdown([BUILTIN], value=BUILTIN, allow_custom_value=True, elem_id="check-model")
         words.add(model, label="page.data.check.model", info="page.data.check.model_help")
-        cutoff = gr.Number(DataSettings().cutoff_length, precision=0, minimum=0, elem_id="check-cutoff", min_width=120)
+        cutoff = gr.Number(DataSettings().cutoff_length, precision=0, elem_id="check-cutoff", min_width=120)
         words.add(cutoff, label="page.data.check.cutoff")
         check = gr.Button(variant="primary", size="md", elem_id="check-start", scale=0, min_width=140)
         words.add(check, value="page.data.check.start")
@@ -134,7 +135,7 @@ def _wire_check(section: DoctorSection, desk: DataDesk) -> None:
     wire_job_box(section.checking, room.jobs, language)
 
     def check(
-        name: str | None, depth: str, against: Sequence[str], model: str, cutoff: float, language: str
+        name: str | None, depth: str, against: Sequence[str], model: str, cutoff: float | None, language: str
     ) -> list[Any]:
         if not name:
             return refuse(monitor.said(translate(language, "page.data.check.no_dataset"), is_bad=True))
@@ -143,6 +144,7 @@ def _wire_check(section: DoctorSection, desk: DataDesk) -> None:
         rows = 0 if is_deep else QUICK_TOKEN_ROWS
         asked = Asked(is_deep, others, model or "", int(cutoff or 0), rows if model else 0)
         try:
+            refuse_too_small(language, ("page.data.check.cutoff", cutoff, 0))
             return watch(room.jobs.begin("check", name, check_work(room, name, asked), asked), language)
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from tsft.data.builder.columns import guess_roles
-from tsft.data.builder.recipe import BuildRecipe
+from tsft.data.builder.recipe import LEAST_POINTS, BuildRecipe
 from tsft.data.builder.tables import KINDS as TABLES
 from tsft.data.builder.tables import read_table
 from tsft.data.checks.diagnosis import last_diagnosis
@@ -20,6 +20,7 @@ from tsft.data.labelling.sources import RowChoice, rows_of, windows_from
 from tsft.errors import UserError, message
 from tsft.i18n import say, say_all, translate
 from tsft.ui import monitor
+from tsft.ui.bounds import refuse_too_small
 from tsft.ui.data.job_box import refuse, watch
 from tsft.ui.data.jobs import Move, ShouldStop, Work
 from tsft.ui.data.label_items import Looking, Shower, Updates, guarded
@@ -105,9 +106,9 @@ def _place_rows(words: Words) -> dict[str, Any]:
         title = gr.HTML(apply_default_css=False, elem_id="label-rows-title")
         words.add_made(title, lambda language: {"value": _title(language, "rows")})
         with gr.Row(elem_classes=["gap-small"]):
-            first = gr.Number(1, precision=0, minimum=1, interactive=True, elem_id="label-first", min_width=90)
+            first = gr.Number(1, precision=0, interactive=True, elem_id="label-first", min_width=90)
             words.add(first, label="page.data.label.first_row")
-            last = gr.Number(0, precision=0, minimum=0, interactive=True, elem_id="label-last", min_width=90)
+            last = gr.Number(0, precision=0, interactive=True, elem_id="label-last", min_width=90)
             words.add(last, label="page.data.label.last_row", info="page.data.label.last_row_help")
         finding = gr.Dropdown([""], value="", interactive=True, elem_id="label-finding", min_width=160)
         words.add_made(finding, lambda language: {"label": translate(language, "page.data.label.finding")})
@@ -125,10 +126,8 @@ def _place_table(words: Words) -> dict[str, Any]:
         words.add(columns, label="page.data.label.columns")
         with gr.Row(elem_classes=["gap-small"]):
             numbers = {}
-            for name, value, least in (("window", 256, 16), ("stride", 0, 0), ("most", 200, 1)):
-                numbers[name] = gr.Number(
-                    value, precision=0, minimum=least, interactive=True, elem_id=f"label-{name}", min_width=90
-                )
+            for name, value in (("window", 256), ("stride", 0), ("most", 200)):
+                numbers[name] = gr.Number(value, precision=0, interactive=True, elem_id=f"label-{name}", min_width=90)
                 words.add(numbers[name], label=f"page.data.label.{name}", info=f"page.data.label.{name}_help")
         question = gr.Textbox(lines=1, interactive=True, elem_id="label-ask", min_width=160)
         words.add(question, label="page.data.label.ask", placeholder="page.data.label.ask_help")
@@ -165,6 +164,7 @@ def _wire_rows(section: Any, desk: Any, who: Any) -> None:
         try:
             if not which:
                 raise UserError(message("page.data.label.no_dataset"))
+            refuse_too_small(language, ("page.data.label.first_row", first, 1), ("page.data.label.last_row", last, 0))
             job = room.jobs.begin(KIND, which, collecting(make, room.inbox, who(request)), choice)
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))
@@ -198,9 +198,9 @@ def _wire_table(section: Any, desk: Any, who: Any) -> None:
     def add(
         file: str | None,
         columns: list[str],
-        window: float,
-        stride: float,
-        most: float,
+        window: float | None,
+        stride: float | None,
+        most: float | None,
         question: str,
         answer_language: str,
         style: str,
@@ -218,6 +218,8 @@ def _wire_table(section: Any, desk: Any, who: Any) -> None:
         try:
             if not file:
                 raise UserError(message("page.data.label.no_file"))
+            numbers = (("window", window, LEAST_POINTS), ("stride", stride, 0), ("most", most, 1))
+            refuse_too_small(language, *((f"page.data.label.{name}", value, least) for name, value, least in numbers))
             job = room.jobs.begin(KIND, Path(file).name, collecting(make, room.inbox, who(request)), asked)
         except UserError as error:
             return refuse(monitor.said(say_all(language, error), is_bad=True))

@@ -167,9 +167,9 @@ def _place_marks(words: Words) -> dict[str, Any]:
         words.add(name, label="page.data.label.mark_name", info="page.data.label.mark_name_help")
         series = gr.Dropdown([], interactive=True, visible=False, elem_id="label-mark-series", min_width=120)
         words.add(series, label="page.data.label.mark_series")
-        start = gr.Number(None, precision=0, minimum=0, interactive=True, elem_id="label-mark-first", min_width=80)
+        start = gr.Number(None, precision=0, interactive=True, elem_id="label-mark-first", min_width=80)
         words.add(start, label="page.data.label.mark_first")
-        end = gr.Number(None, precision=0, minimum=0, interactive=True, elem_id="label-mark-last", min_width=80)
+        end = gr.Number(None, precision=0, interactive=True, elem_id="label-mark-last", min_width=80)
         words.add(end, label="page.data.label.mark_last")
         add = words.add(
             gr.Button(elem_id="label-mark-add", min_width=90, scale=0, size="md"), value="page.data.label.mark_add"

@@ -78,7 +78,7 @@ def place_viewer_section(words: Words) -> ViewerSection:
     """Lay the section out inside the open tab."""
     with gr.Row(elem_id="rows-bar", equal_height=False):
         back = gr.Button(size="md", elem_id="rows-back", scale=0, min_width=90)
-        number = gr.Number(1, precision=0, minimum=1, elem_id="rows-number", scale=0, min_width=110)
+        number = gr.Number(1, precision=0, elem_id="rows-number", scale=0, min_width=110)
         following = gr.Button(size="md", elem_id="rows-next", scale=0, min_width=90)
         model = gr.Dropdown([BUILTIN], value=BUILTIN, allow_custom_value=True, elem_id="rows-model", min_width=180)
         ids = gr.Checkbox(False, elem_id="rows-ids", min_width=140)
@@ -117,7 +117,7 @@ def _place_filters(words: Words) -> tuple[dict[str, Any], Any]:
             words.add(filters[name], label=f"page.data.rows.{name}")
     with gr.Row(equal_height=False):
         for name in ENDS:
-            made = gr.Number(None, precision=0, minimum=0, elem_id=f"rows-{name}", min_width=120)
+            made = gr.Number(None, precision=0, elem_id=f"rows-{name}", min_width=120)
             filters[name] = words.add(made, label=f"page.data.rows.{name}")
         clear = gr.Button(size="md", elem_id="rows-clear", scale=0, min_width=120)
         words.add(clear, value="page.data.rows.clear")
@@ -167,12 +167,18 @@ class Viewer:
         return handler
 
     def jump(
-        self, number: float, place: dict[str, Any], goto: dict[str, Any], name: str | None, language: str, *asked: Any
+        self,
+        number: float | None,
+        place: dict[str, Any],
+        goto: dict[str, Any],
+        name: str | None,
+        language: str,
+        *asked: Any,
     ) -> Any:
-        """To a row by its number; the number that is shown already changes nothing."""
+        """To a row by its number, to the first for one below 1; the row that is shown already changes nothing."""
         row = max(0, int(number or 1) - 1)
         if row == place["row"] and name == place["name"]:
-            return {self.section.place: gr.skip()}
+            return {self.section.place: gr.skip()} if number == row + 1 else {self.section.number: row + 1}
         # A person who types a number wants that row, whatever the filter says.
         return self._show(
             {**place, "row": row, "filter": None}, name, language, (*asked[:2], *[None] * (len(asked) - 2)), STAY
