@@ -60,14 +60,14 @@ def running(page: Page) -> Board:
 
 def test_a_tick_sends_nothing_where_nothing_changed(page: Page) -> None:
     running(page)
-    seen, *_ = page.handlers.tick({}, [], False, "en", "builtin", "huggingface", request())
+    seen, *_ = page.handlers.tick({}, [], "", "en", "builtin", "huggingface", request())
     again = page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request())
     assert all(is_skip(each) for each in again)
 
 
 def test_a_tick_sends_only_the_parts_that_changed(page: Page) -> None:
     board = running(page)
-    seen, *_ = page.handlers.tick({}, [], False, "en", "builtin", "huggingface", request())
+    seen, *_ = page.handlers.tick({}, [], "", "en", "builtin", "huggingface", request())
     board.say(Progressed(2.0, 5, 10, "rows"))
     _, timer, *rest = page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request())
     panel, announcement, _, log = rest[3:7]
@@ -77,7 +77,7 @@ def test_a_tick_sends_only_the_parts_that_changed(page: Page) -> None:
 
 def test_another_language_is_sent_whole(page: Page) -> None:
     running(page)
-    seen, *_ = page.handlers.tick({}, [], False, "en", "builtin", "huggingface", request())
+    seen, *_ = page.handlers.tick({}, [], "", "en", "builtin", "huggingface", request())
     updates = page.handlers.tick(seen, [], False, "zh", "builtin", "huggingface", request())
     assert "准备中" in updates[5]
 
@@ -180,15 +180,15 @@ def test_every_output_of_a_load_has_its_update(page: Page) -> None:
 def test_what_this_machine_cannot_do_is_marked_and_said_beside_its_field() -> None:
     engine = FakeEngine()
     page = Page(PageContext(engine, load_preset=lambda name: SOUND))
-    seen, *_, known = page.handlers.tick({}, [], False, "en", "builtin", "huggingface", request())
+    seen, *_, known = page.handlers.tick({}, [], "", "en", "builtin", "huggingface", request())
     assert is_skip(known)
     engine.limited = {("optim.optimizer", "adamw_torch"): (why := message("preflight.package", package="adam"))}
-    known = page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request())[-1]
-    assert known is True
+    known = page.handlers.tick(seen, [], "", "en", "builtin", "huggingface", request())[-1]
+    assert known == "en" and all(is_skip(each) for each in page.parts.form.marks(""))
     marked = dict(zip(page.parts.form.choosing(), page.parts.form.marks("en"), strict=True))["optim.optimizer"]
     assert ("AdamW · not on this machine", "adamw_torch") in marked["choices"]
     updates = page.handlers.load("zh", None, "a")
-    assert say("zh", why) in updates[page.parts.train.errors]
+    assert say("zh", why) in updates[page.parts.train.errors] and updates[page.parts.knows_limits] == "zh"
     values = values_of(page, SOUND)
     _, beside, _, remembered = page.handlers.edited("en", [], None, *values)
     assert say("en", why) in beside
