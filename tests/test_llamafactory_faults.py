@@ -219,7 +219,7 @@ def test_every_page_that_looks_sees_the_end(page: Page) -> None:
 
     def tick(seen: Any, visitor: str) -> list[Any]:
         request: Any = SimpleNamespace(session_hash=visitor, username=None)
-        return page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request)
+        return page.handlers.tick(seen, [], "", "en", "builtin", "huggingface", request)
 
     seen = {visitor: tick({}, visitor)[0] for visitor in visitors}
     board.say(Finished(9.0, "finished", 20, "adapter", message("page.idle")))

@@ -61,7 +61,7 @@ def running(page: Page) -> Board:
 def test_a_tick_sends_nothing_where_nothing_changed(page: Page) -> None:
     running(page)
     seen, *_ = page.handlers.tick({}, [], "", "en", "builtin", "huggingface", request())
-    again = page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request())
+    again = page.handlers.tick(seen, [], "", "en", "builtin", "huggingface", request())
     assert all(is_skip(each) for each in again)
 
 
@@ -69,7 +69,7 @@ def test_a_tick_sends_only_the_parts_that_changed(page: Page) -> None:
     board = running(page)
     seen, *_ = page.handlers.tick({}, [], "", "en", "builtin", "huggingface", request())
     board.say(Progressed(2.0, 5, 10, "rows"))
-    _, timer, *rest = page.handlers.tick(seen, [], False, "en", "builtin", "huggingface", request())
+    _, timer, *rest = page.handlers.tick(seen, [], "", "en", "builtin", "huggingface", request())
     panel, announcement, _, log = rest[3:7]
     assert 'data-status="preparing"' in panel
     assert is_skip(timer) and is_skip(announcement) and is_skip(log)
@@ -78,7 +78,7 @@ def test_a_tick_sends_only_the_parts_that_changed(page: Page) -> None:
 def test_another_language_is_sent_whole(page: Page) -> None:
     running(page)
     seen, *_ = page.handlers.tick({}, [], "", "en", "builtin", "huggingface", request())
-    updates = page.handlers.tick(seen, [], False, "zh", "builtin", "huggingface", request())
+    updates = page.handlers.tick(seen, [], "", "zh", "builtin", "huggingface", request())
     assert "准备中" in updates[5]
 
 
