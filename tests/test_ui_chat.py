@@ -13,6 +13,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from tests.chat_desks import RESULT, SAMPLING, SAW, chat_context, chat_desk, look, session, talked
 from tests.chat_fakes import ChatEngine
 from tests.data_fakes import FakeEncoder, row, write_lines
 from tsft.data.labelling.inbox import Inbox
@@ -20,7 +21,6 @@ from tsft.data.tasks.catalog import SYNTH_TASKS
 from tsft.errors import Problem, UserError, message
 from tsft.i18n import LANGUAGES
 from tsft.run.answers import AnswerOptions, Attribution, Slot
-from tsft.store.workspace import open_workspace
 from tsft.ui.chat import asking, sources
 from tsft.ui.chat.conversation import Conversation, changed
 from tsft.ui.chat.desk import ChatDesk, asked_of
@@ -46,14 +46,10 @@ from tsft.ui.chat.talk import (
     Weights,
 )
 from tsft.ui.chat.turns_html import Look, change_words, feed_html, turns_html
-from tsft.ui.context import PageContext, ResultChoice
-from tsft.ui.data.room import DataRoom
+from tsft.ui.context import PageContext
 from tsft.ui.words import Words
 
-RESULT = "runs/a/adapter"
 BAD = "<script>alert(1)</script>"
-SAW = Attached(np.arange(40.0) % 7, "flow", "l/s")
-SAMPLING = ("", None, 0, 1, 0, 1, None)
 
 
 @pytest.fixture
@@ -65,37 +61,12 @@ def engine() -> Iterator[ChatEngine]:
 
 @pytest.fixture
 def context(engine: ChatEngine, tmp_path: Path) -> PageContext:
-    room = DataRoom(open_workspace(tmp_path), engine)
-    results = [ResultChoice(RESULT, "pumps", "adapter", 60, 1.25)]
-    return PageContext(engine, str(tmp_path), data=room, results=lambda: results)
+    return chat_context(engine, tmp_path)
 
 
 @pytest.fixture
 def desk(context: PageContext) -> ChatDesk:
-    assert context.data is not None
-    with gr.Blocks(analytics_enabled=False):
-        parts = place_chat(Words())
-        language = gr.Textbox()
-    return ChatDesk(parts, context, context.data, Talks(), language, lambda request: "ann")
-
-
-def session(name: str = "s1") -> Any:
-    return SimpleNamespace(session_hash=name, username=None)
-
-
-def talked(engine: ChatEngine, context: PageContext, *questions: str, series: Any = (SAW,)) -> Talk:
-    """A conversation in which these questions were answered; the first one brought the series."""
-    talk = Talk()
-    talk.attach(series)
-    for question in questions:
-        asking.ask_new(engine, talk, question, config_of(context, RESULT), AnswerOptions(), "")
-        engine.finish()
-        asking.follow(engine, talk)
-    return talk
-
-
-def look(**more: Any) -> Look:
-    return Look("en", lambda name: name, **more)
+    return chat_desk(context)
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from tsft.errors import Message
 from tsft.i18n import translate
 from tsft.ui.chat.facts import facts_html, facts_of
 from tsft.ui.chat.talk import Attached
-from tsft.ui.chat.turns_html import views_of
+from tsft.ui.chat.turns_html import points_each, views_of
 from tsft.ui.data.series_html import series_html
 
 HEIGHT = 110
@@ -19,7 +19,8 @@ def attached_html(series: Sequence[Attached], reader: RowReader | Message, langu
     if not series:
         return ""
     patch = 0 if isinstance(reader, Message) else reader.patch_size
-    drawn = series_html(views_of(series, patch), (), language, key="chat-attached", height=HEIGHT)
+    views, most = views_of(series, patch), points_each(len(series))
+    drawn = series_html(views, (), language, key="chat-attached", height=HEIGHT, most_points=most)
     rows = "".join(_row(number, each, reader, language) for number, each in enumerate(series))
     return f'{drawn}<ul class="chat-facts">{rows}</ul>'
 

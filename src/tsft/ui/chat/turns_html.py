@@ -4,8 +4,8 @@ What people, data and models wrote is escaped. An answer that is being written h
 script fills from the feed, so that nothing else is drawn anew meanwhile.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 from tsft.data.examples import PLACEHOLDER
@@ -19,6 +19,8 @@ from tsft.ui.data.row_html import with_cuts
 from tsft.ui.data.series_html import Heat, Mark, series_html, title_of
 
 HEIGHT = 120
+# Points of all drawings together, which are sent anew with each change; of each series so many at least.
+DRAWN_POINTS, LEAST_DRAWN = 50_000, 2_000
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Look:
     """What is needed beside the turns. name: words of a model; has_base: whether the own model has a base beside it.
 
     patch_points: points of a patch, 0 while unknown; correcting: the reply whose text is being corrected.
+    most_points: of each series that are drawn; `turns_html` knows how many.
     """
 
     language: str
@@ -33,6 +36,7 @@ class Look:
     has_base: bool = False
     patch_points: int = 0
     correcting: int = 0
+    most_points: int = DRAWN_POINTS
 
 
 def turns_html(turns: Sequence[Turn], look: Look) -> str:
@@ -40,7 +44,7 @@ def turns_html(turns: Sequence[Turn], look: Look) -> str:
     if not turns:
         told = translate(look.language, "page.chat.empty")
         return f'<div class="chat-empty"><p>{escape(told)}</p></div>'
-    last = len(turns) - 1
+    last, look = len(turns) - 1, replace(look, most_points=points_each(_drawn(turns)))
     return "".join(_turn(place, turn, place == last, look) for place, turn in enumerate(turns))
 
 
@@ -51,10 +55,19 @@ def feed_html(reply: int, text: str, phase: str, language: str) -> str:
     return f'<div data-for="{reply}" data-written="{is_text}" data-text="{escape(shown, quote=True)}"></div>'
 
 
-def views_of(series: Sequence[Attached], patch_points: int = 0) -> list[SeriesView]:
+def points_each(series: int) -> int:
+    """How many points of each are sent where so many series are drawn."""
+    return max(LEAST_DRAWN, DRAWN_POINTS // max(1, series))
+
+
+def views_of(
+    series: Sequence[Attached], patch_points: int = 0, shown: Collection[int] | None = None
+) -> list[SeriesView]:
+    """shown: the numbers of those that are drawn, from 1; None for all."""
     return [
         series_view(number, each.points, SeriesName(each.name, each.unit), patch_points)
         for number, each in enumerate(series, 1)
+        if shown is None or number in shown
     ]
 
 
@@ -79,15 +92,21 @@ def _turn(place: int, turn: Turn, is_last: bool, look: Look) -> str:
         heat = heat_of(own.weights) if own.weights is not None else {}
         # What the answer names of earlier questions is drawn here too.
         shown |= {each.series for each in marks if each.series} | set(heat)
-    views = [each for each in views_of(series, look.patch_points) if each.number in shown]
+    views = views_of(series, look.patch_points, shown)
     key = f"chat-{own.id if own is not None else place}"
-    drawn = series_html(views, marks, look.language, key=key, height=HEIGHT, heat=heat)
+    drawn = _drawing(views, marks, look, key, heat)
     replies = "".join(_reply(each, turn, is_last, look) for each in turn.replies)
     many = " many" if len(turn.replies) > 1 else ""
     return (
         f'<section class="chat-turn" data-turn="{place}">{_question(turn, before, look.language)}{drawn}'
         f'<div class="chat-replies{many}">{replies}</div></section>'
     )
+
+
+def _drawn(turns: Sequence[Turn]) -> int:
+    """How many series are drawn of the questions and of the changes; the few that an answer names are left out."""
+    changes = [reply.change for turn in turns for reply in turn.replies if reply.change is not None]
+    return sum(len(turn.series) for turn in turns) + sum(len(each.places) for each in changes)
 
 
 def _question(turn: Turn, before: int, language: str) -> str:
@@ -155,8 +174,11 @@ def _own_series(reply: Reply, places: Sequence[Named], look: Look) -> str:
         if change.kind in ("gap", "spike"):
             kind = translate(look.language, f"page.chat.change.{change.kind}")
             marks += [Mark(number, first, last, kind, "question") for number, first, last in change.places]
-    views = [each for each in views_of(reply.series, look.patch_points) if each.number in shown]
-    return series_html(views, marks, look.language, key=f"chat-{reply.id}", height=HEIGHT, heat=heat)
+    return _drawing(views_of(reply.series, look.patch_points, shown), marks, look, f"chat-{reply.id}", heat)
+
+
+def _drawing(views: Sequence[SeriesView], marks: Sequence[Mark], look: Look, key: str, heat: Mapping[int, Heat]) -> str:
+    return series_html(views, marks, look.language, key=key, height=HEIGHT, heat=heat, most_points=look.most_points)
 
 
 def _text(reply: Reply, places: Sequence[Named], language: str) -> str:

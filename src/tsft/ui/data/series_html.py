@@ -59,19 +59,21 @@ def series_html(
     chosen: Mark | None = None,
     height: int = 0,
     heat: Mapping[int, Heat] = MappingProxyType({}),
+    most_points: int = POINTS,
 ) -> str:
     """All series as one element; "" without any.
 
     brush: whether an interval can be chosen (CustomEvent "tsft-brush" with {series, first, last}, which bubbles).
     key: drawings of one key keep their zoom when the page makes them anew. chosen: the interval chosen before.
     height: of each drawing in pixels, 0 for the usual one. heat: a strip below the curve, by the series' numbers.
+    most_points: of each series; of a longer one its extremes are sent.
     """
     if not series:
         return ""
     payload: dict[str, Any] = {
         "key": key,
         "words": {name: translate(language, f"page.data.series.{name}", **_of(name)) for name in _WORDS},
-        "series": [_series(each, marks, language) for each in series],
+        "series": [_series(each, marks, language, most_points) for each in series],
     }
     if height:
         payload["series"] = [{**each, "height": height} for each in payload["series"]]
@@ -98,7 +100,7 @@ def _of(name: str) -> Mapping[str, str]:
     return {each: _LATER[each] for each in wanted}
 
 
-def _series(view: SeriesView, marks: Sequence[Mark], language: str) -> dict[str, Any]:
+def _series(view: SeriesView, marks: Sequence[Mark], language: str, most_points: int) -> dict[str, Any]:
     own = [each for each in marks if each.series in (0, view.number)]
     low, high = extent(view.points)
     title = title_of(view, language)
@@ -114,7 +116,7 @@ def _series(view: SeriesView, marks: Sequence[Mark], language: str) -> dict[str,
         "patch": view.patch_starts[1] if len(view.patch_starts) > 1 else 0,
         "marks": [_mark(each) for each in own],
     }
-    kept = _kept(view.points)
+    kept = _kept(view.points, most_points)
     values = view.points if kept is None else view.points[kept]
     known["y"] = [value if math.isfinite(value) else None for value in values.tolist()]
     return known if kept is None else {**known, "x": kept.tolist()}
@@ -129,11 +131,11 @@ def _where(mark: Mark) -> str:
     return str(mark.first) if mark.first == mark.last else f"{mark.first}–{mark.last}"
 
 
-def _kept(points: np.ndarray) -> np.ndarray | None:
+def _kept(points: np.ndarray, most_points: int) -> np.ndarray | None:
     """int64[kept], the points that are sent of a long series; None for all of them."""
-    if len(points) <= POINTS:
+    if len(points) <= most_points:
         return None
-    edges = np.linspace(0, len(points), POINTS // 2 + 1).astype(np.int64)[:-1]
+    edges = np.linspace(0, len(points), most_points // 2 + 1).astype(np.int64)[:-1]
     parts = np.split(points, edges[1:])
     kept = {0, len(points) - 1}
     for begin, part in zip(edges.tolist(), parts, strict=True):

@@ -1,0 +1,70 @@
+"""How much of a conversation is sent, kept and taken, and which sentence says that it is too much."""
+
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.chat_desks import chat_context, look, talked
+from tests.chat_fakes import ChatEngine
+from tsft.errors import message
+from tsft.ui.chat.attached_html import attached_html
+from tsft.ui.chat.talk import MOST_POINTS, MOST_SERIES, Attached
+from tsft.ui.chat.turns_html import DRAWN_POINTS, LEAST_DRAWN, points_each, turns_html, views_of
+from tsft.ui.context import PageContext
+
+
+@pytest.fixture
+def engine() -> Iterator[ChatEngine]:
+    engine = ChatEngine()
+    yield engine
+    engine.free_model()
+
+
+@pytest.fixture
+def context(engine: ChatEngine, tmp_path: Path) -> PageContext:
+    return chat_context(engine, tmp_path)
+
+
+def noise_with_a_peak(seed: int) -> Attached:
+    points = np.random.default_rng(seed).normal(size=MOST_POINTS)
+    points[777] = 99.0
+    return Attached(points, f"series {seed}")
+
+
+def drawings(html: str) -> list[dict[str, Any]]:
+    return [json.loads(unescape(each)) for each in re.findall(r'data-payload="([^"]*)"', html)]
+
+
+# -- what is sent -----------------------------------------------------------------------------------------------------
+
+
+def test_many_long_series_are_drawn_with_fewer_points_and_all_their_peaks(
+    engine: ChatEngine, context: PageContext
+) -> None:
+    many = [noise_with_a_peak(seed) for seed in range(MOST_SERIES)]
+    talk = talked(engine, context, "What?", series=many)
+    for html in (turns_html(talk.turns, look()), attached_html(many, message("page.chat.no_model"), "en")):
+        (drawing,) = drawings(html)
+        assert len(drawing["series"]) == MOST_SERIES and len(html) < 2_500_000
+        for each in drawing["series"]:
+            assert len(each["y"]) <= LEAST_DRAWN + 2 and each["length"] == MOST_POINTS
+            assert dict(zip(each["x"], each["y"], strict=True))[777] == 99.0
+
+
+def test_the_points_are_shared_among_all_questions_of_a_conversation(engine: ChatEngine, context: PageContext) -> None:
+    assert points_each(0) == points_each(1) == DRAWN_POINTS and points_each(10) == 5_000
+    talk = talked(engine, context, "What?", series=[noise_with_a_peak(0)])
+    assert len(drawings(turns_html(talk.turns, look()))[0]["series"][0]["y"]) == MOST_POINTS
+    html = turns_html(talk.turns * 5, look())
+    assert [len(each["series"][0]["y"]) <= DRAWN_POINTS // 5 + 2 for each in drawings(html)] == [True] * 5
+
+
+def test_of_series_that_are_not_drawn_nothing_is_worked_out() -> None:
+    unread: Any = [Attached(np.arange(4.0)), None]
+    assert [each.number for each in views_of(unread, shown={1})] == [1]
