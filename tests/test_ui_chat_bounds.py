@@ -2,21 +2,29 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 
 from tests.chat_desks import chat_context, look, talked
 from tests.chat_fakes import ChatEngine
-from tsft.errors import message
+from tests.data_fakes import row, write_lines
+from tsft.errors import UserError, message
+from tsft.i18n import LANGUAGES, say_all, translate
+from tsft.ui.chat import sources
 from tsft.ui.chat.attached_html import attached_html
+from tsft.ui.chat.conversation import changed
+from tsft.ui.chat.desk import asked_of
+from tsft.ui.chat.layout import place_chat
 from tsft.ui.chat.talk import MOST_POINTS, MOST_SERIES, Attached
 from tsft.ui.chat.turns_html import DRAWN_POINTS, LEAST_DRAWN, points_each, turns_html, views_of
 from tsft.ui.context import PageContext
+from tsft.ui.words import Words
 
 
 @pytest.fixture
@@ -68,3 +76,45 @@ def test_the_points_are_shared_among_all_questions_of_a_conversation(engine: Cha
 def test_of_series_that_are_not_drawn_nothing_is_worked_out() -> None:
     unread: Any = [Attached(np.arange(4.0)), None]
     assert [each.number for each in views_of(unread, shown={1})] == [1]
+
+
+# -- what is taken ----------------------------------------------------------------------------------------------------
+
+
+def test_no_number_of_the_tab_is_judged_by_gradio(context: PageContext) -> None:
+    """Gradio's own sentence is English in every language."""
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        place_chat(Words())
+    numbers = [each for each in blocks.blocks.values() if isinstance(each, gr.Number)]
+    assert len(numbers) == 8
+    assert [each.preprocess(-1) for each in numbers] == [-1] * 8 and numbers[0].preprocess(10**9) == 10**9
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_number_that_cannot_be_has_its_sentence(
+    engine: ChatEngine, context: PageContext, tmp_path: Path, language: str
+) -> None:
+    room, table = context.data, tmp_path / "a.csv"
+    assert room is not None
+    table.write_text("x\n1\n2\n", encoding="utf-8")
+    write_lines(room.workspace.datasets / "mine.jsonl", [row()])
+    talk = talked(engine, context, "What?")
+    tries: dict[str, Callable[[], Any]] = {
+        "first": lambda: sources.from_table(str(table), ["x"], 0, 2),
+        "last": lambda: sources.from_table(str(table), ["x"], 1, -1),
+        "row": lambda: sources.from_row(room, "mine", 0),
+        "seed": lambda: sources.from_generator("trend", -1, 64, language),
+        "points": lambda: sources.from_generator("trend", 1, 0, language),
+        "series": lambda: changed(talk, "noise", 10, -1),
+        "tokens": lambda: asked_of(("", 0, 0, 1, 0, 1, None), None),
+        "top k": lambda: asked_of(("", None, 0, 1, -1, 1, None), None),
+    }
+    for name, refused in tries.items():
+        with pytest.raises(UserError) as error:
+            refused()
+        assert len(say_all(language, error.value)) > 5, name
+    with pytest.raises(UserError) as error:
+        asked_of(("", -3, 0, 1, -1, 1, None), None)
+    both = say_all(language, error.value).split("\n")
+    labels = [translate(language, f"page.chat.{name}") for name in ("tokens", "top_k")]
+    assert [line.startswith(label) for line, label in zip(both, labels, strict=True)] == [True, True]

@@ -9,7 +9,7 @@ import gradio as gr
 from tsft.data.encoding import RowReader
 from tsft.errors import Message, UserError, message
 from tsft.i18n import say_all, translate
-from tsft.run.answers import WAIT, AnswerOptions
+from tsft.run.answers import WAIT, AnswerOptions, check_options
 from tsft.ui import monitor
 from tsft.ui.chat.asking import text_so_far
 from tsft.ui.chat.attached_html import attached_html
@@ -159,11 +159,11 @@ class ChatDesk:
 
 
 def asked_of(values: Sequence[Any], beside: str | None) -> Asked:
-    """What the controls of `Sampling.inputs` say; an empty number is its default. UserError where the seed is none."""
+    """What the controls of `Sampling.inputs` say; an empty number is its default. UserError: what is wrong."""
     system, tokens, temperature, top_p, top_k, repetition, seed = values
     plain = AnswerOptions()
     options = AnswerOptions(
-        max_new_tokens=int(tokens or plain.max_new_tokens),
+        max_new_tokens=plain.max_new_tokens if tokens is None else int(tokens),
         temperature=float(temperature or 0.0),
         top_p=float(top_p if top_p else plain.top_p),
         top_k=int(top_k or 0),
@@ -172,12 +172,21 @@ def asked_of(values: Sequence[Any], beside: str | None) -> Asked:
         keeps_model=True,
         beside=beside or WAIT,
     )
+    wrong = check_options(options)
+    if wrong:
+        raise UserError(*(message("page.chat.bad_option", name=_label(each.field), why=each.message) for each in wrong))
     return Asked(str(system or ""), options)
 
 
 def is_new(talk: Talk, seen: Mapping[str, Any]) -> bool:
     """Whether the conversation is another one than this page was sent last."""
     return bool(seen.get("version") != talk.version)
+
+
+def _label(option: str) -> Message:
+    """The label of the control that says an option."""
+    own = {"max_new_tokens": "tokens", "repetition_penalty": "repetition", "seed": "answer_seed"}
+    return message(f"page.chat.{own.get(option, option)}")
 
 
 def _seed(text: Any) -> int | None:

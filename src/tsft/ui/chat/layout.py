@@ -6,7 +6,6 @@ from typing import Any
 import gradio as gr
 
 from tsft.data.builder.tables import KINDS as TABLES
-from tsft.data.synth.recipe import LEAST_POINTS, MOST_POINTS
 from tsft.data.tasks.catalog import SYNTH_TASKS
 from tsft.evaluate.disturbances import KINDS as CHANGES
 from tsft.i18n import translate
@@ -213,8 +212,8 @@ def _place_attach(words: Words) -> AttachBox:
             with gr.Row(elem_classes=["gap-small"], equal_height=False, visible=False) as picking:
                 columns = gr.Dropdown([], multiselect=True, interactive=True, elem_id="chat-columns", min_width=200)
                 words.add(columns, label="page.chat.columns")
-                first = _number(words, "first", 1, minimum=1)
-                last = _number(words, "last", 1, minimum=1)
+                first = _number(words, "first", 1)
+                last = _number(words, "last", 1)
                 put("table")
         with gr.Row(elem_classes=["by-hand"]):
             name = gr.Textbox(interactive=True, max_lines=1, elem_id="chat-name", min_width=160)
@@ -230,7 +229,7 @@ def _place_attach(words: Words) -> AttachBox:
         with gr.Row(elem_classes=["gap-small", "by-row"], equal_height=False):
             dataset = gr.Dropdown([], interactive=True, allow_custom_value=True, elem_id="chat-dataset", min_width=180)
             words.add(dataset, label="page.ask.dataset")
-            row = gr.Number(1, minimum=1, precision=0, interactive=True, elem_id="chat-row", min_width=90)
+            row = gr.Number(1, precision=0, interactive=True, elem_id="chat-row", min_width=90)
             words.add(row, label="page.ask.row")
             put("row")
         with gr.Row(elem_classes=["gap-small", "by-generate"], equal_height=False):
@@ -238,8 +237,8 @@ def _place_attach(words: Words) -> AttachBox:
                 [each.key for each in SYNTH_TASKS], value="trend", interactive=True, elem_id="chat-kind", min_width=160
             )
             words.add_made(kind, _kind_words)
-            points = _number(words, "points_wanted", 128, minimum=LEAST_POINTS, maximum=MOST_POINTS)
-            seed = _number(words, "seed", 1, minimum=0)
+            points = _number(words, "points_wanted", 128)
+            seed = _number(words, "seed", 1)
             put("generate")
     words.add(fold, label="page.chat.attach")
     return AttachBox(
@@ -248,8 +247,9 @@ def _place_attach(words: Words) -> AttachBox:
     )  # fmt: skip
 
 
-def _number(words: Words, name: str, value: Any, **bounds: Any) -> Any:
-    made = gr.Number(value, precision=0, interactive=True, elem_id=f"chat-{name}", min_width=90, **bounds)
+def _number(words: Words, name: str, value: Any) -> Any:
+    """Without bounds, of which Gradio speaks in English: the handlers say them."""
+    made = gr.Number(value, precision=0, interactive=True, elem_id=f"chat-{name}", min_width=90)
     return words.add(made, label=f"page.chat.{name}")
 
 
@@ -267,11 +267,11 @@ def _place_sampling(words: Words) -> Sampling:
     plain = AnswerOptions()
     with gr.Accordion(open=False, elem_id="chat-sampling", elem_classes=["fold"]) as fold:
         system = gr.Textbox(lines=2, max_lines=6, interactive=True, elem_id="chat-system")
-        tokens = gr.Number(plain.max_new_tokens, precision=0, minimum=1, interactive=True, elem_id="chat-tokens")
+        tokens = gr.Number(plain.max_new_tokens, precision=0, interactive=True, elem_id="chat-tokens")
         shares: dict[str, Any] = {"step": 0.05, "interactive": True, "buttons": []}
         temperature = gr.Slider(0, 2, plain.temperature, elem_id="chat-temperature", **shares)
         top_p = gr.Slider(0.05, 1, plain.top_p, elem_id="chat-top_p", **shares)
-        top_k = gr.Number(plain.top_k, precision=0, minimum=0, interactive=True, elem_id="chat-top_k")
+        top_k = gr.Number(plain.top_k, precision=0, interactive=True, elem_id="chat-top_k")
         repetition = gr.Slider(1, 2, plain.repetition_penalty, elem_id="chat-repetition", **shares)
         # A box of numbers shows 0 where it is empty, which is another seed.
         seed = gr.Textbox("", max_lines=1, interactive=True, elem_id="chat-answer_seed")
@@ -292,7 +292,7 @@ def _place_change(words: Words) -> ChangeBox:
         words.add_made(kind, _change_words)
         strength = gr.Slider(1, 300, 20, step=1, interactive=True, elem_id="chat-change-strength", buttons=[])
         words.add(strength, label="page.chat.strength", info="page.chat.strength_help")
-        series = gr.Number(0, precision=0, minimum=0, interactive=True, elem_id="chat-change-series")
+        series = gr.Number(0, precision=0, interactive=True, elem_id="chat-change-series")
         words.add(series, label="page.chat.change_series", info="page.chat.change_series_help")
         ask = gr.Button(size="md", elem_id="chat-change-ask")
         words.add(ask, value="page.chat.ask_changed")
