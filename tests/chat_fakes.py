@@ -43,6 +43,7 @@ class ChatEngine(FakeEngine):
         self.occupied = ""
         self.asked_of: list[tuple[RunConfig, Question, AnswerOptions]] = []
         self.explained: list[tuple[str, tuple[int, int]]] = []
+        self.explained_of: list[tuple[RunConfig, Question]] = []
         self.holds = ""
         self.attribution_now: Attribution | None = None
         self._silence = threading.Event()
@@ -117,6 +118,7 @@ class ChatEngine(FakeEngine):
         options: AnswerOptions | None = None,
     ) -> int:
         self.explained.append((answer, part))
+        self.explained_of.append((config, question))
         return super().begin_attribution(config, question, answer, part, options)
 
     def attribution(self) -> Attribution | None:

@@ -490,10 +490,10 @@ def test_what_needs_no_new_answer_needs_no_valid_seed(engine: ChatEngine, desk: 
     do.ask(request, "t", RESULT, "en", "What?", "wait", False, *SAMPLING)
     engine.finish()
     do.tick("t", RESULT, "en", "wait", {}, request)
-    for name in ("up", "explain"):
+    for name in ("up", "explain", "base"):
         event: Any = SimpleNamespace(_data={"do": name, "reply": 1})
         answer = do.act(event, request, "t", RESULT, "en", "wait", "", None, 0, 1, 0, 1, "no seed")
-        assert ("no seed" in answer[desk.parts.said]) == (name == "explain")
+        assert ("no seed" in answer[desk.parts.said]) == (name == "base")
     assert desk.talk("t", request).turns[0].replies[0].thumb == 1
 
 

@@ -74,7 +74,7 @@ def ask_new(
         attached = tuple(talk.attached)
         turn = Turn(with_placeholders(question, attached), attached)
         series = (*told_series(before), *attached)
-        reply = Reply(next(talk.numbers), name_of(config), OWN, series)
+        reply = Reply(next(talk.numbers), name_of(config), OWN, series, system=system)
     wish = Wish(reply.id, config, question_of(before, turn, series, system), options)
     writing = _begin(engine, talk, wish)
     with talk.lock:
@@ -90,7 +90,7 @@ def ask_again(engine: EnginePort, talk: Talk, config: RunConfig, options: Answer
     with talk.lock:
         turn = _last(talk)
         series = (*told_series(talk.turns[:-1]), *turn.series)
-        reply = Reply(next(talk.numbers), name_of(config), OWN, series)
+        reply = Reply(next(talk.numbers), name_of(config), OWN, series, system=system)
         wish = Wish(reply.id, config, question_of(talk.turns[:-1], turn, series, system), options)
     writing = _begin(engine, talk, wish)
     with talk.lock:
@@ -115,7 +115,7 @@ def ask_beside(
         turn = _last(talk)
         asked = tuple(series) if series is not None else (*told_series(talk.turns[:-1]), *turn.series)
         kind = BASE if change is None else CHANGED
-        reply = Reply(next(talk.numbers), name_of(config), kind, asked, change=change)
+        reply = Reply(next(talk.numbers), name_of(config), kind, asked, change=change, system=system)
         wish = Wish(reply.id, config, question_of(talk.turns[:-1], turn, asked, system), options)
         is_busy = talk.is_busy
         if is_busy:

@@ -8,10 +8,11 @@ from tsft.config.run_config import RunConfig
 from tsft.errors import UserError, message
 from tsft.evaluate.disturbances import disturbed
 from tsft.i18n import translate
+from tsft.run.answers import WAIT
 from tsft.run.ports import EnginePort
 from tsft.ui import monitor
 from tsft.ui.chat import asking
-from tsft.ui.chat.desk import ChatDesk, Updates, asked_of, is_new
+from tsft.ui.chat.desk import Asked, ChatDesk, Updates, asked_of, is_new
 from tsft.ui.chat.explaining import explain, follow_explaining, stop_explaining
 from tsft.ui.chat.models import base_of, config_of
 from tsft.ui.chat.saving import save_reply
@@ -152,14 +153,12 @@ class Conversation:
             elif do == "save":
                 return self._save(talk, reply, None, model, language, request)
             elif do == "explain":
-                part, asked = (int(told.get("begin") or 0), int(told.get("end") or 0)), asked_of(sampling, beside)
-                explain(self.desk.context, talk, reply, part, asked.options, asked.system)
+                part = (int(told.get("begin") or 0), int(told.get("end") or 0))
+                explain(self.desk.context, talk, reply, part, beside or WAIT)
             elif do == "stop-explaining":
                 stop_explaining(self.engine, talk)
             elif do == "base":
-                base, asked = base_of(self.engine, self._config(model)), asked_of(sampling, beside)
-                if base is not None:
-                    asking.ask_beside(self.engine, talk, base, asked.options, asked.system)
+                self._ask_base(talk, reply, asked_of(sampling, beside))
         except UserError as error:
             return self.desk.refused(error, language)
         return {**self.desk.show(talk, model, language), **self.desk.slot(beside, language)}
@@ -178,6 +177,17 @@ class Conversation:
             talk.correcting = 0
             talk.touch()
         return self.desk.show(talk, model, language)
+
+    def _ask_base(self, talk: Talk, reply_id: int, asked: Asked) -> None:
+        """The base of the model that answered, whichever is chosen now, with the system prompt of that answer."""
+        with talk.lock:
+            found = talk.find(reply_id)
+        if found is None:
+            raise UserError(message("page.chat.reply_gone"))
+        _, reply = found
+        base = base_of(self.engine, config_of(self.desk.context, reply.model))
+        if base is not None:
+            asking.ask_beside(self.engine, talk, base, asked.options, reply.system)
 
     def _correct(self, talk: Talk, reply_id: int, model: str | None, language: str) -> Updates:
         with talk.lock:

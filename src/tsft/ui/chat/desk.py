@@ -18,7 +18,7 @@ from tsft.ui.chat.facts import reader_of
 from tsft.ui.chat.layout import IDLE_SECONDS, WRITING_SECONDS, ChatParts
 from tsft.ui.chat.models import base_of, config_of, model_choices, model_words
 from tsft.ui.chat.slot_html import OCCUPIED, slot_html
-from tsft.ui.chat.talk import Talk, Talks
+from tsft.ui.chat.talk import Talk, Talks, Turn
 from tsft.ui.chat.turns_html import Look, feed_html, turns_html
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
@@ -83,7 +83,7 @@ class ChatDesk:
         edit = translate(language, "page.chat.edit_cancel" if editing else "page.chat.edit")
         can_go_on = bool(turns) and not is_busy
         return {
-            parts.turns: turns_html(turns, self.look(model, correcting, language)),
+            parts.turns: turns_html(turns, self.look(turns, model, correcting, language)),
             parts.feed: self.feed(talk, language),
             parts.attached: self.attached(talk, model, language),
             parts.said: said,
@@ -97,10 +97,11 @@ class ChatDesk:
             parts.seen: {"version": version},
         }
 
-    def look(self, model: str | None, correcting: int, language: str) -> Look:
+    def look(self, turns: Sequence[Turn], model: str | None, correcting: int, language: str) -> Look:
         results = self.context.results()
-        config = config_of(self.context, model) if model else None
-        has_base = config is not None and base_of(self.context.engine, config) is not None
+        # Of the model that answered, whichever is chosen now.
+        last = turns[-1].own if turns else None
+        has_base = last is not None and base_of(self.context.engine, config_of(self.context, last.model)) is not None
         return Look(
             language, lambda name: model_words(name, results, language), has_base, self.patch_points(model), correcting
         )

@@ -13,20 +13,21 @@ from tsft.ui.chat.talk import Explaining, Talk, Weights
 from tsft.ui.context import PageContext
 
 
-def explain(
-    context: PageContext, talk: Talk, reply_id: int, part: tuple[int, int], options: AnswerOptions, system: str
-) -> None:
-    """Begin; part: the chosen characters of the answer, an empty one stands for all of it. UserError: why not."""
+def explain(context: PageContext, talk: Talk, reply_id: int, part: tuple[int, int], beside: str) -> None:
+    """Begin, with the model and the system prompt of the answer; beside: what is done while a run goes on.
+
+    part: the chosen characters of the answer, an empty one stands for all of it. UserError: why not."""
     with talk.lock:
         found = talk.find(reply_id)
         if found is None:
             raise UserError(message("page.chat.reply_gone"))
         place, reply = found
-        question = question_of(talk.turns[:place], talk.turns[place], reply.series, system)
+        question = question_of(talk.turns[:place], talk.turns[place], reply.series, reply.system)
     begin, end = (max(0, min(each, len(reply.text))) for each in part)
     if begin >= end:
         begin, end = 0, len(reply.text)
     config = config_of(context, reply.model)
+    options = AnswerOptions(keeps_model=True, beside=beside)
     number = context.engine.begin_attribution(config, question, reply.text, (begin, end), options)
     with talk.lock:
         talk.explaining = Explaining(reply_id, (begin, end), number)

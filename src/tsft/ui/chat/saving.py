@@ -12,8 +12,8 @@ from tsft.ui.chat.talk import Reply, Talk, history, told_series
 def save_reply(inbox: Inbox, talk: Talk, reply_id: int, corrected: str | None, by: str, language: str) -> bool:
     """Put the conversation up to the reply into the label room; False where it lies there already.
 
-    corrected: what the answer should have been, None to take it as it is. The row keeps what the model wrote, and
-    whether it was found good, in its `meta`.
+    The system prompt of the reply goes first. corrected: what the answer should have been, None to take it as it is.
+    The row keeps what the model wrote, and whether it was found good, in its `meta`.
     """
     with talk.lock:
         found = talk.find(reply_id)
@@ -24,7 +24,11 @@ def save_reply(inbox: Inbox, talk: Talk, reply_id: int, corrected: str | None, b
     answer = (corrected if corrected is not None else reply.text).strip()
     if not answer:
         raise UserError(message("page.chat.empty_answer"))
-    turns = [*history(earlier), {"role": "user", "content": turn.question}, {"role": "assistant", "content": answer}]
+    turns = [
+        *history(earlier, reply.system),
+        {"role": "user", "content": turn.question},
+        {"role": "assistant", "content": answer},
+    ]
     series = reply.series or (*told_series(earlier), *turn.series)
     item = new_item(
         turns,

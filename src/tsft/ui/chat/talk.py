@@ -60,7 +60,8 @@ class Weights:
 class Reply:
     """One answer. model: as the list of models names it; series: all that it was asked about, of it and earlier turns.
 
-    saved: what was sent to the label room, "" for nothing yet; thumb: 1 up, -1 down.
+    system: the system prompt it was asked with. saved: what was sent to the label room, "" for nothing yet.
+    thumb: 1 up, -1 down.
     """
 
     id: int
@@ -78,6 +79,7 @@ class Reply:
     saved: str = ""
     change: Change | None = None
     weights: Weights | None = None
+    system: str = ""
 
 
 @dataclass(frozen=True)

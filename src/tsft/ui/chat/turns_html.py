@@ -25,7 +25,7 @@ DRAWN_POINTS, LEAST_DRAWN = 50_000, 2_000
 
 @dataclass(frozen=True)
 class Look:
-    """What is needed beside the turns. name: words of a model; has_base: whether the own model has a base beside it.
+    """What is needed beside the turns. name: words of a model; has_base: whether that of the last answer has a base.
 
     patch_points: points of a patch, 0 while unknown; correcting: the reply whose text is being corrected.
     most_points: of each series that are drawn; `turns_html` knows how many.
