@@ -9,12 +9,16 @@ import pytest
 
 from tests.chat_desks import RESULT, SAMPLING, SAW, chat_context, chat_desk, session
 from tests.chat_fakes import ChatEngine
+from tests.fakes import FakeEngine
 from tsft.data.labelling.inbox import Inbox
+from tsft.store.workspace import open_workspace
 from tsft.ui.chat.conversation import Conversation
 from tsft.ui.chat.desk import ChatDesk
 from tsft.ui.chat.saving import save_reply
 from tsft.ui.chat.talk import BASE, Talk
 from tsft.ui.context import PageContext
+from tsft.ui.data.room import DataRoom
+from tsft.ui.page import build_page
 
 BRIEF = ("Be brief.", *SAMPLING[1:])
 
@@ -80,3 +84,26 @@ def test_a_saved_row_keeps_the_system_prompt_of_its_answer(desk: ChatDesk, engin
     assert save_reply(inbox, talk, 1, None, "ann", "en")
     turns = inbox.get(inbox.items()[0].id).given.turns
     assert [turn["role"] for turn in turns] == ["system", "user", "assistant"] and turns[0]["content"] == "Be brief."
+
+
+# -- whose conversation -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The whole page."""
+    engine, workspace = FakeEngine(), open_workspace(tmp_path_factory.mktemp("page"))
+    return build_page(PageContext(engine, presets=list, data=DataRoom(workspace, engine)))
+
+
+def by_id(page: Any) -> dict[str, int]:
+    return {each.elem_id: number for number, each in page.blocks.items() if getattr(each, "elem_id", None)}
+
+
+def test_every_handler_that_speaks_for_a_browser_tab_brings_its_name(page: Any) -> None:
+    """An Ask or an upload may come before the answer of the handler that fills the hidden box."""
+    token = by_id(page)["chat-token"]
+    asks = [each for each in page.get_config_file()["dependencies"] if token in each["inputs"]]
+    assert len(asks) > 20
+    for each in asks:
+        assert each["inputs"][0] == token and "given[0] = window.tsft.chat.token()" in str(each["js"]), each["targets"]

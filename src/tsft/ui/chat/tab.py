@@ -16,8 +16,12 @@ from tsft.ui.events import PRIVATE, QUEUED
 from tsft.ui.words import Words
 
 # The browser's own name for the conversation goes in for the hidden box's.
+# With every handler: one that comes before the tab was opened once belongs to the same conversation.
 WITH_TOKEN = "(...given) => { given[0] = window.tsft.chat.token(); return given; }"
-WITH_DRAWING = "(...given) => { given[3] = window.tsft.chat.drawn(); return given; }"
+WITH_DRAWING = (
+    "(...given) => { given[0] = window.tsft.chat.token(); given[3] = window.tsft.chat.drawn(); return given; }"
+)
+AS_OWN: dict[str, Any] = {**PRIVATE, "js": WITH_TOKEN}
 
 
 def place_chat_tab(
@@ -52,15 +56,15 @@ def _wire_opening(desk: ChatDesk, tab: Any, tabs: Any, words: Words) -> None:
 
     given = [*desk.given, parts.attach.dataset, parts.beside]
     outputs = [parts.token, *desk.offered, *desk.shown]
-    tab.select(opened, given, outputs, js=WITH_TOKEN, **PRIVATE)
+    tab.select(opened, given, outputs, **AS_OWN)
     tabs.select(follow, None, parts.timer, **PRIVATE)
     relabelled = parts.relabel.click(words.updates, desk.language, words.components, **PRIVATE)
-    relabelled.then(opened, given, outputs, js=WITH_TOKEN, **PRIVATE)
+    relabelled.then(opened, given, outputs, **AS_OWN)
 
     def chosen(request: gr.Request, token: str, model: str | None, language: str, beside: str) -> Updates:
         return {**desk.show(desk.talk(token, request), model, language), **desk.slot(beside, language)}
 
-    gr.on([parts.model.input, parts.beside.input], chosen, [*desk.given, parts.beside], desk.shown, **PRIVATE)
+    gr.on([parts.model.input, parts.beside.input], chosen, [*desk.given, parts.beside], desk.shown, **AS_OWN)
 
 
 def _wire_conversation(desk: ChatDesk) -> None:
@@ -69,27 +73,27 @@ def _wire_conversation(desk: ChatDesk) -> None:
     shown, with_question = desk.shown, [parts.question, *desk.shown]
     how = [parts.beside, sampling.both, *sampling.inputs]
     asks = [parts.ask.click, parts.question.submit]
-    gr.on(asks, do.ask, [*given, parts.question, *how], with_question, **PRIVATE)
-    parts.again.click(do.again, [*given, *how], shown, **PRIVATE)
+    gr.on(asks, do.ask, [*given, parts.question, *how], with_question, **AS_OWN)
+    parts.again.click(do.again, [*given, *how], shown, **AS_OWN)
     change = parts.change
     changing = [change.kind, change.strength, change.series, parts.beside, *sampling.inputs]
-    change.ask.click(do.ask_changed, [*given, *changing], shown, **PRIVATE)
-    parts.stop.click(do.stop, given, shown, **PRIVATE)
-    parts.edit.click(do.edit, given, with_question, **PRIVATE)
-    parts.clear.click(do.clear, given, with_question, **PRIVATE)
-    parts.free.click(do.free, [*given, parts.beside], shown, **QUEUED)
+    change.ask.click(do.ask_changed, [*given, *changing], shown, **AS_OWN)
+    parts.stop.click(do.stop, given, shown, **AS_OWN)
+    parts.edit.click(do.edit, given, with_question, **AS_OWN)
+    parts.clear.click(do.clear, given, with_question, **AS_OWN)
+    parts.free.click(do.free, [*given, parts.beside], shown, js=WITH_TOKEN, **QUEUED)
     acting = [*given, parts.beside, *sampling.inputs]
     for box in (parts.turns, parts.doing):
-        box.select(do.act, acting, [parts.correction, *shown], **PRIVATE)
-    parts.save.click(do.save, [*given, parts.correction], shown, **PRIVATE)
-    parts.cancel.click(do.cancel, given, shown, **PRIVATE)
+        box.select(do.act, acting, [parts.correction, *shown], **AS_OWN)
+    parts.save.click(do.save, [*given, parts.correction], shown, **AS_OWN)
+    parts.cancel.click(do.cancel, given, shown, **AS_OWN)
     parts.timer.tick(
         do.tick,
         [*given, parts.beside, parts.seen],
         [parts.doing, *shown],
         concurrency_limit=None,
         trigger_mode="once",
-        **PRIVATE,
+        **AS_OWN,
     )
 
 
@@ -97,13 +101,13 @@ def _wire_attaching(desk: ChatDesk) -> None:
     parts, box, given = desk.parts, desk.parts.attach, desk.given
     do = Attaching(desk)
     brought = [box.picking, box.columns, box.first, box.last, box.table, parts.said, parts.open]
-    box.file.upload(do.bring, [*given, box.file], brought, **QUEUED)
+    box.file.upload(do.bring, [*given, box.file], brought, js=WITH_TOKEN, **QUEUED)
     for name, handler, inputs in (
         ("table", do.table, [box.columns, box.first, box.last]),
         ("paste", do.paste, [box.paste, box.name]),
         ("row", do.row, [box.dataset, box.row, parts.question]),
         ("generate", do.generate, [box.kind, box.seed, box.points, parts.question]),
     ):
-        box.buttons[name].click(handler, [*given, *inputs], do.outputs, **PRIVATE)
+        box.buttons[name].click(handler, [*given, *inputs], do.outputs, **AS_OWN)
     box.buttons["draw"].click(do.draw, [*given, box.drawn, box.name], do.outputs, js=WITH_DRAWING, **PRIVATE)
-    parts.attached.select(do.remove, given, do.outputs, **PRIVATE)
+    parts.attached.select(do.remove, given, do.outputs, **AS_OWN)
