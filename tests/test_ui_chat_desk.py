@@ -1,20 +1,26 @@
 """The Chat tab's handlers where two things happen at once, or what is chosen changed since an answer was written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.chat_desks import RESULT, SAMPLING, SAW, chat_context, chat_desk, session
+from tests.chat_desks import RESULT, SAMPLING, SAW, chat_context, chat_desk, session, talked
 from tests.chat_fakes import ChatEngine
 from tests.fakes import FakeEngine
 from tsft.data.labelling.inbox import Inbox
+from tsft.errors import UserError
+from tsft.run.answers import AnswerOptions
 from tsft.store.workspace import open_workspace
+from tsft.ui.chat import asking
 from tsft.ui.chat.conversation import Conversation
 from tsft.ui.chat.desk import ChatDesk
+from tsft.ui.chat.models import config_of
 from tsft.ui.chat.saving import save_reply
+from tsft.ui.chat.tab import WITHOUT_SENT
 from tsft.ui.chat.talk import BASE, Talk
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
@@ -107,3 +113,103 @@ def test_every_handler_that_speaks_for_a_browser_tab_brings_its_name(page: Any) 
     assert len(asks) > 20
     for each in asks:
         assert each["inputs"][0] == token and "given[0] = window.tsft.chat.token()" in str(each["js"]), each["targets"]
+
+
+# -- two clicks at once -----------------------------------------------------------------------------------------------
+
+
+class Interrupted(ChatEngine):
+    """Something else happens while a question is on its way to the engine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.ended: list[int] = []
+
+    def answer(self, *given: Any, **more: Any) -> int:
+        number, meanwhile = super().answer(*given, **more), self.meanwhile
+        self.meanwhile = lambda: None
+        meanwhile()
+        return number
+
+    def stop_answering(self, number: int = 0) -> bool:
+        self.ended.append(number)
+        return super().stop_answering(number)
+
+
+@pytest.fixture
+def interrupted() -> Iterator[Interrupted]:
+    engine = Interrupted()
+    yield engine
+    engine.free_model()
+
+
+@pytest.mark.parametrize("ask", [asking.ask_again, asking.ask_beside])
+def test_a_question_whose_conversation_was_cleared_meanwhile_is_taken_back(
+    interrupted: Interrupted, tmp_path: Path, ask: Callable[..., Any]
+) -> None:
+    context = chat_context(interrupted, tmp_path)
+    talk = talked(interrupted, context, "What?")
+    interrupted.meanwhile = talk.clear
+    with pytest.raises(UserError) as refused:
+        ask(interrupted, talk, config_of(context, RESULT), AnswerOptions(), "")
+    assert refused.value.message.key == "page.chat.changed_meanwhile"
+    assert talk.turns == [] and not talk.is_busy and interrupted.ended == [2]
+
+
+def test_a_cleared_conversation_does_not_come_back_with_a_question_that_was_on_its_way(
+    interrupted: Interrupted, tmp_path: Path
+) -> None:
+    context = chat_context(interrupted, tmp_path)
+    talk = talked(interrupted, context, "What?")
+    interrupted.meanwhile = talk.clear
+    with pytest.raises(UserError):
+        asking.ask_new(interrupted, talk, "And why?", config_of(context, RESULT), AnswerOptions(), "")
+    assert talk.turns == [] and not talk.is_busy
+
+
+def test_a_waiting_question_is_not_asked_into_a_cleared_conversation(interrupted: Interrupted, tmp_path: Path) -> None:
+    context, talk = chat_context(interrupted, tmp_path), Talk()
+    config = config_of(context, RESULT)
+    asking.ask_new(interrupted, talk, "What?", config, AnswerOptions(), "")
+    asking.ask_beside(interrupted, talk, config, AnswerOptions(), "")
+    interrupted.finish()
+    interrupted.meanwhile = talk.clear
+    asking.follow(interrupted, talk)
+    assert talk.turns == [] and not talk.is_busy and interrupted.ended == [2]
+
+
+def test_what_is_attached_while_a_question_is_sent_goes_with_the_next_one(
+    interrupted: Interrupted, tmp_path: Path
+) -> None:
+    context, talk = chat_context(interrupted, tmp_path), Talk()
+    later = replace(SAW, name="later")
+    talk.attach([SAW])
+    interrupted.meanwhile = lambda: talk.attach([later])
+    asking.ask_new(interrupted, talk, "What?", config_of(context, RESULT), AnswerOptions(), "")
+    assert talk.attached == [later] and talk.turns[0].series == (SAW,)
+
+
+def test_what_was_done_to_a_turn_meanwhile_stays_when_it_is_asked_again(
+    interrupted: Interrupted, tmp_path: Path
+) -> None:
+    context = chat_context(interrupted, tmp_path)
+    talk, config = talked(interrupted, context, "What?"), config_of(context, RESULT)
+    asking.ask_beside(interrupted, talk, config, AnswerOptions(), "")
+    interrupted.finish()
+    asking.follow(interrupted, talk)
+    interrupted.meanwhile = lambda: talk.change(2, thumb=1)
+    asking.ask_again(interrupted, talk, config, AnswerOptions(), "")
+    assert [(each.kind, each.thumb) for each in talk.turns[0].replies] == [("own", 0), (BASE, 1)]
+
+
+def test_only_the_question_that_was_sent_is_taken_out_of_its_box(desk: ChatDesk, engine: ChatEngine, page: Any) -> None:
+    do, parts = Conversation(desk), desk.parts
+    taken = do.ask(session(), "t", RESULT, "en", "What? ", "wait", False, *SAMPLING)
+    assert taken[parts.sent] == "What? " and parts.question not in taken
+    refused = do.ask(session(), "t", RESULT, "en", " ", "wait", False, *SAMPLING)
+    assert refused[parts.sent] == "" and parts.question not in refused
+    ids = by_id(page)
+    typed, sent = ids["chat-question"], ids["chat-sent"]
+    (empties,) = [each for each in page.get_config_file()["dependencies"] if each["inputs"] == [typed, sent]]
+    assert empties["outputs"] == [typed] and empties["js"] == WITHOUT_SENT and not empties["backend_fn"]

@@ -1,6 +1,6 @@
 """Puts questions of a conversation to the engine, one after another, and takes over what it answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -70,34 +70,40 @@ def ask_new(
 ) -> Reply:
     """Ask what was typed about what is attached; in the place of the last question where that is being edited."""
     with talk.lock:
+        asked = talk.asked
         before = talk.turns[:-1] if talk.editing else talk.turns[:]
         attached = tuple(talk.attached)
         turn = Turn(with_placeholders(question, attached), attached)
         series = (*told_series(before), *attached)
         reply = Reply(next(talk.numbers), name_of(config), OWN, series, system=system)
     wish = Wish(reply.id, config, question_of(before, turn, series, system), options)
-    writing = _begin(engine, talk, wish)
-    with talk.lock:
-        talk.turns = [*before, replace(turn, replies=(reply,))]
-        talk.attached, talk.editing, talk.correcting = [], False, 0
-        talk.writing = writing
-        talk.touch()
+
+    def put() -> None:
+        talk.turns[len(before) :] = [replace(turn, replies=(reply,))]
+        # What was attached meanwhile goes with the next question.
+        talk.attached = [each for each in talk.attached if not any(each is sent for sent in attached)]
+        talk.editing, talk.correcting = False, 0
+        talk.asked += 1
+
+    _begin(engine, talk, wish, asked, put)
     return reply
 
 
 def ask_again(engine: EnginePort, talk: Talk, config: RunConfig, options: AnswerOptions, system: str) -> Reply:
     """The last question once more; the new answer takes the place of the own one."""
     with talk.lock:
-        turn = _last(talk)
+        turn, asked = _last(talk), talk.asked
         series = (*told_series(talk.turns[:-1]), *turn.series)
         reply = Reply(next(talk.numbers), name_of(config), OWN, series, system=system)
         wish = Wish(reply.id, config, question_of(talk.turns[:-1], turn, series, system), options)
-    writing = _begin(engine, talk, wish)
-    with talk.lock:
-        beside = tuple(each for each in turn.replies if each.kind != OWN)
-        talk.turns[-1] = replace(turn, replies=(reply, *beside))
-        talk.writing, talk.correcting = writing, 0
-        talk.touch()
+
+    def put() -> None:
+        now = talk.turns[-1]
+        beside = tuple(each for each in now.replies if each.kind != OWN)
+        talk.turns[-1] = replace(now, replies=(reply, *beside))
+        talk.correcting = 0
+
+    _begin(engine, talk, wish, asked, put)
     return reply
 
 
@@ -112,20 +118,17 @@ def ask_beside(
 ) -> Reply:
     """The last question to another model, or about changed series; it waits while an answer is being written."""
     with talk.lock:
-        turn = _last(talk)
-        asked = tuple(series) if series is not None else (*told_series(talk.turns[:-1]), *turn.series)
+        turn, asked = _last(talk), talk.asked
+        told = tuple(series) if series is not None else (*told_series(talk.turns[:-1]), *turn.series)
         kind = BASE if change is None else CHANGED
-        reply = Reply(next(talk.numbers), name_of(config), kind, asked, change=change, system=system)
-        wish = Wish(reply.id, config, question_of(talk.turns[:-1], turn, asked, system), options)
+        reply = Reply(next(talk.numbers), name_of(config), kind, told, change=change, system=system)
+        wish = Wish(reply.id, config, question_of(talk.turns[:-1], turn, told, system), options)
         is_busy = talk.is_busy
         if is_busy:
             talk.waiting.append(wish)
             talk.add_reply(len(talk.turns) - 1, reply)
     if not is_busy:
-        writing = _begin(engine, talk, wish)
-        with talk.lock:
-            talk.add_reply(len(talk.turns) - 1, reply)
-            talk.writing = writing
+        _begin(engine, talk, wish, asked, lambda: talk.add_reply(len(talk.turns) - 1, reply))
     return reply
 
 
@@ -190,11 +193,24 @@ def _last(talk: Talk) -> Turn:
     return talk.turns[-1]
 
 
-def _begin(engine: EnginePort, talk: Talk, wish: Wish) -> Writing:
+def _begin(engine: EnginePort, talk: Talk, wish: Wish, asked: int, put: Callable[[], None]) -> None:
+    """Ask, and `put` the reply into the conversation; asked: `Talk.asked` when the question was made.
+
+    UserError where an answer is under way, or another question is the last one by now: then nothing is put.
+    """
     if talk.is_busy:
         raise UserError(message("page.chat.busy"))
     heard = Heard()
-    return Writing(wish, heard, engine.answer(wish.config, [wish.question], wish.options, heard))
+    number = engine.answer(wish.config, [wish.question], wish.options, heard)
+    with talk.lock:
+        is_same = talk.asked == asked and not talk.is_busy
+        if is_same:
+            put()
+            talk.writing = Writing(wish, heard, number)
+            talk.touch()
+    if not is_same:
+        engine.stop_answering(number)
+        raise UserError(message("page.chat.changed_meanwhile"))
 
 
 def _begin_waiting(engine: EnginePort, talk: Talk, wish: Wish) -> None:
@@ -206,8 +222,12 @@ def _begin_waiting(engine: EnginePort, talk: Talk, wish: Wish) -> None:
             talk.change(wish.reply, state=FAILED, problem=error.message)
         return
     with talk.lock:
-        talk.writing = Writing(wish, heard, number)
-        talk.touch()
+        is_wanted = talk.find(wish.reply) is not None
+        if is_wanted:
+            talk.writing = Writing(wish, heard, number)
+            talk.touch()
+    if not is_wanted:
+        engine.stop_answering(number)  # the conversation was cleared meanwhile
 
 
 def _give_up_waiting(talk: Talk) -> None:

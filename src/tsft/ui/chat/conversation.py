@@ -45,8 +45,8 @@ class Conversation:
             if base is not None:
                 asking.ask_beside(self.engine, talk, base, asked.options, asked.system)
         except UserError as error:
-            return desk.refused(error, language)
-        return {self.parts.question: "", **desk.show(talk, model, language), **desk.slot(beside, language)}
+            return {self.parts.sent: "", **desk.refused(error, language)}
+        return {self.parts.sent: question, **desk.show(talk, model, language), **desk.slot(beside, language)}
 
     def again(
         self, request: gr.Request, token: str, model: str | None, language: str, beside: str, both: bool, *sampling: Any

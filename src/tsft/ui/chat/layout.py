@@ -86,6 +86,7 @@ class ChatParts:
     """token: under which this browser tab's conversation is kept. seen: what this page was sent last.
 
     feed: the answer under way, for the page's script. open: leads to the label room once a row was sent there.
+    sent: the question that was asked last; the box is emptied only where it still holds that one.
     """
 
     token: Any
@@ -105,6 +106,7 @@ class ChatParts:
     cancel: Any
     attached: Any
     question: Any
+    sent: Any
     ask: Any
     stop: Any
     again: Any
@@ -173,6 +175,7 @@ def _place_main(words: Words) -> dict[str, Any]:
     attached = gr.HTML(elem_id="chat-attached", apply_default_css=False, js_on_load=ATTACHED_LISTEN)
     question = gr.Textbox(lines=1, max_lines=10, interactive=True, elem_id="chat-question")
     words.add_made(question, _question_words)
+    sent = gr.Textbox(visible="hidden", elem_id="chat-sent")
     with gr.Row(elem_classes=["gap-small", "chat-buttons"], equal_height=False):
         made: dict[str, Any] = {}
         for name in ("ask", "stop", "again", "edit", "clear"):
@@ -184,7 +187,8 @@ def _place_main(words: Words) -> dict[str, Any]:
             words.add(made[name], value=f"page.chat.{name}")
     return {
         "turns": turns, "feed": feed, "doing": doing, "said": said, "open": opened, "correcting": correcting,
-        "correction": correction, "save": save, "cancel": cancel, "attached": attached, "question": question, **made,
+        "correction": correction, "save": save, "cancel": cancel, "attached": attached, "question": question,
+        "sent": sent, **made,
     }  # fmt: skip
 
 

@@ -21,6 +21,8 @@ WITH_TOKEN = "(...given) => { given[0] = window.tsft.chat.token(); return given;
 WITH_DRAWING = (
     "(...given) => { given[0] = window.tsft.chat.token(); given[3] = window.tsft.chat.drawn(); return given; }"
 )
+# Whoever types on while the question is taken keeps what is typed.
+WITHOUT_SENT = "(typed, sent) => (sent && typed === sent ? '' : typed)"
 AS_OWN: dict[str, Any] = {**PRIVATE, "js": WITH_TOKEN}
 
 
@@ -73,7 +75,8 @@ def _wire_conversation(desk: ChatDesk) -> None:
     shown, with_question = desk.shown, [parts.question, *desk.shown]
     how = [parts.beside, sampling.both, *sampling.inputs]
     asks = [parts.ask.click, parts.question.submit]
-    gr.on(asks, do.ask, [*given, parts.question, *how], with_question, **AS_OWN)
+    taken = gr.on(asks, do.ask, [*given, parts.question, *how], [parts.sent, *shown], **AS_OWN)
+    taken.success(None, [parts.question, parts.sent], parts.question, js=WITHOUT_SENT, **PRIVATE)
     parts.again.click(do.again, [*given, *how], shown, **AS_OWN)
     change = parts.change
     changing = [change.kind, change.strength, change.series, parts.beside, *sampling.inputs]

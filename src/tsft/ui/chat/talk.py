@@ -138,7 +138,8 @@ class Talk:
     """The conversation as it stands. Whoever changes it holds `lock`, and never calls the engine meanwhile.
 
     attached: what goes with the next question; editing: the next question takes the place of the last one;
-    correcting: the reply whose text is being corrected, 0 for none; version: grows with each change.
+    correcting: the reply whose text is being corrected, 0 for none; version: grows with each change; asked: only where
+    another question becomes the last one.
     """
 
     turns: list[Turn] = field(default_factory=list)
@@ -150,6 +151,7 @@ class Talk:
     waiting: list[Wish] = field(default_factory=list)
     explaining: Explaining | None = None
     version: int = 0
+    asked: int = 0
     lock: Any = field(default_factory=threading.RLock)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -207,6 +209,7 @@ class Talk:
     def clear(self) -> None:
         self.turns, self.attached, self.waiting = [], [], []
         self.editing, self.correcting, self.explaining = False, 0, None
+        self.asked += 1
         self.touch()
 
 
