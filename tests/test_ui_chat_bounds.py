@@ -11,17 +11,19 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from tests.chat_desks import chat_context, look, talked
+from tests.chat_desks import RESULT, SAW, chat_context, look, talked
 from tests.chat_fakes import ChatEngine
 from tests.data_fakes import row, write_lines
 from tsft.errors import UserError, message
 from tsft.i18n import LANGUAGES, say_all, translate
-from tsft.ui.chat import sources
+from tsft.run.answers import AnswerOptions
+from tsft.ui.chat import asking, sources
 from tsft.ui.chat.attached_html import attached_html
 from tsft.ui.chat.conversation import changed
 from tsft.ui.chat.desk import asked_of
 from tsft.ui.chat.layout import place_chat
-from tsft.ui.chat.talk import MOST_POINTS, MOST_SERIES, Attached
+from tsft.ui.chat.models import config_of
+from tsft.ui.chat.talk import MOST_POINTS, MOST_SERIES, Attached, Explaining, Talks
 from tsft.ui.chat.turns_html import DRAWN_POINTS, LEAST_DRAWN, points_each, turns_html, views_of
 from tsft.ui.context import PageContext
 from tsft.ui.words import Words
@@ -118,3 +120,31 @@ def test_each_number_that_cannot_be_has_its_sentence(
     both = say_all(language, error.value).split("\n")
     labels = [translate(language, f"page.chat.{name}") for name in ("tokens", "top_k")]
     assert [line.startswith(label) for line, label in zip(both, labels, strict=True)] == [True, True]
+
+
+# -- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def test_a_conversation_keeps_so_many_changed_series_and_says_when_it_is_enough(
+    engine: ChatEngine, context: PageContext
+) -> None:
+    talk = talked(engine, context, "What?", series=[SAW] * (MOST_SERIES // 2))
+    config = config_of(context, RESULT)
+    for kind in ("noise", "shift"):
+        asking.ask_beside(engine, talk, config, AnswerOptions(), "", *changed(talk, kind, 10, 0))
+        engine.finish()
+        asking.follow(engine, talk)
+    assert talk.changed_series == MOST_SERIES
+    with pytest.raises(UserError) as refused:
+        asking.ask_beside(engine, talk, config, AnswerOptions(), "", *changed(talk, "scale", 10, 1))
+    assert refused.value.message.key == "page.chat.too_many_changed" and len(talk.turns[0].replies) == 3
+    asking.ask_beside(engine, talk, config, AnswerOptions(), "")
+
+
+def test_a_conversation_with_an_attribution_under_way_is_kept() -> None:
+    talks = Talks(most=2)
+    explaining = talks.of("explaining")
+    explaining.explaining = Explaining(1, (0, 1), 1)
+    for name in ("a", "b", "c"):
+        talks.of(name)
+    assert talks.of("explaining") is explaining

@@ -18,6 +18,7 @@ from tsft.ui.chat.talk import (
     CHANGED,
     DONE,
     FAILED,
+    MOST_SERIES,
     OWN,
     STOPPED,
     Attached,
@@ -119,6 +120,9 @@ def ask_beside(
     """The last question to another model, or about changed series; it waits while an answer is being written."""
     with talk.lock:
         turn, asked = _last(talk), talk.asked
+        count = talk.changed_series + (len(change.places) if change is not None else 0)
+        if change is not None and count > MOST_SERIES:
+            raise UserError(message("page.chat.too_many_changed", count=count, most=MOST_SERIES))
         told = tuple(series) if series is not None else (*told_series(talk.turns[:-1]), *turn.series)
         kind = BASE if change is None else CHANGED
         reply = Reply(next(talk.numbers), name_of(config), kind, told, change=change, system=system)

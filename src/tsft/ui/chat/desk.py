@@ -77,8 +77,7 @@ class ChatDesk:
         parts = self.parts
         with talk.lock:
             turns, is_busy, version, editing = list(talk.turns), talk.is_busy, talk.version, talk.editing
-            correcting, explaining = talk.correcting, talk.explaining
-        is_active = is_busy or explaining is not None
+            correcting, is_active = talk.correcting, talk.is_needed
         seconds = WRITING_SECONDS if is_active else IDLE_SECONDS
         edit = translate(language, "page.chat.edit_cancel" if editing else "page.chat.edit")
         can_go_on = bool(turns) and not is_busy

@@ -159,6 +159,17 @@ class Talk:
     def is_busy(self) -> bool:
         return self.writing is not None or bool(self.waiting)
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether the engine is at work for it."""
+        return self.is_busy or self.explaining is not None
+
+    @property
+    def changed_series(self) -> int:
+        """How many copies of series the answers about changed ones keep."""
+        changes = [reply.change for turn in self.turns for reply in turn.replies if reply.change is not None]
+        return sum(len(each.places) for each in changes)
+
     def touch(self) -> None:
         self.version += 1
 
@@ -227,7 +238,7 @@ class Talks:
             talk = self._talks.pop(token, None) or Talk()
             self._talks[token] = talk
             while len(self._talks) > self._most:
-                idle = next((name for name, each in self._talks.items() if not each.is_busy), None)
+                idle = next((name for name, each in self._talks.items() if not each.is_needed), None)
                 if idle is None or idle == token:
                     break
                 del self._talks[idle]
