@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,16 +13,19 @@ from tests.chat_desks import RESULT, SAMPLING, SAW, chat_context, chat_desk, ses
 from tests.chat_fakes import ChatEngine
 from tests.fakes import FakeEngine
 from tsft.data.labelling.inbox import Inbox
-from tsft.errors import UserError
+from tsft.errors import UserError, message
+from tsft.i18n import LANGUAGES, translate
 from tsft.run.answers import AnswerOptions
 from tsft.store.workspace import open_workspace
 from tsft.ui.chat import asking
 from tsft.ui.chat.conversation import Conversation
 from tsft.ui.chat.desk import ChatDesk
+from tsft.ui.chat.draw_html import draw_html
 from tsft.ui.chat.models import config_of
 from tsft.ui.chat.saving import save_reply
 from tsft.ui.chat.tab import WITHOUT_SENT
-from tsft.ui.chat.talk import BASE, Talk
+from tsft.ui.chat.talk import BASE, FAILED, STOPPED, Reply, Talk
+from tsft.ui.chat.turns_html import over_html
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
 from tsft.ui.page import build_page
@@ -213,3 +217,37 @@ def test_only_the_question_that_was_sent_is_taken_out_of_its_box(desk: ChatDesk,
     typed, sent = ids["chat-question"], ids["chat-sent"]
     (empties,) = [each for each in page.get_config_file()["dependencies"] if each["inputs"] == [typed, sent]]
     assert empties["outputs"] == [typed] and empties["js"] == WITHOUT_SENT and not empties["backend_fn"]
+
+
+# -- who does not see it ----------------------------------------------------------------------------------------------
+
+
+def test_a_finished_answer_is_read_out_once_and_none_while_it_is_written(desk: ChatDesk, engine: ChatEngine) -> None:
+    do, request, over = Conversation(desk), session(), desk.parts.over
+    asked = do.ask(request, "t", RESULT, "en", "What?", "wait", False, *SAMPLING)
+    assert asked[over] == "" and 'role="log" aria-live="off"' in asked[desk.parts.turns]
+    engine.finish()
+    done = do.tick("t", RESULT, "en", "wait", {}, request)
+    assert done[over].startswith("<p data-over=") and "saw 0 series" in done[over]
+    liked = do.act(press("up"), request, "t", RESULT, "en", "wait", *SAMPLING)
+    assert liked[over] == done[over]  # an equal text is not read again
+    assert do.clear("t", RESULT, "en", request)[over] == ""
+
+
+def test_what_became_of_an_answer_is_read_out_and_nothing_in_it_becomes_html() -> None:
+    bad = Reply(3, RESULT, "own", text="<script>", state=FAILED, problem=message("page.chat.no_model"))
+    told = over_html(bad, "en")
+    assert "&lt;script&gt; Choose a model first." in told and "<script" not in told
+    assert "Stopped here." in over_html(replace(bad, state=STOPPED), "en")
+
+
+def test_the_place_that_is_read_out_is_there_before_anything_is_in_it(page: Any) -> None:
+    box = page.blocks[by_id(page)["chat-over"]]
+    assert "'aria-live', 'polite'" in box.js_on_load and box.visible is True
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_drawing_board_says_that_pasting_is_the_way_of_the_keyboard(language: str) -> None:
+    label = draw_html(language).split('aria-label="')[1].split('"')[0]
+    assert translate(language, "page.chat.source.paste") in unescape(label)
+    assert unescape(label).startswith(translate(language, "page.chat.draw.help"))

@@ -44,6 +44,9 @@
     return { do: button.dataset.do, reply, begin: part.begin, end: part.end };
   };
 
+  // On a phone the conversation has no scroll bar of its own: the page scrolls.
+  const scrolls = (box) => getComputedStyle(box).overflowY !== "visible";
+
   // The answer under way goes from the feed into its place; nothing else is drawn anew.
   const applyFeed = () => {
     const feed = document.querySelector("#chat-feed [data-for]");
@@ -51,10 +54,14 @@
     const place = document.querySelector(`#chat-turns [data-place="${feed.dataset.for}"]`);
     if (!place || place.textContent === feed.dataset.text) return;
     const box = document.getElementById("chat-turns");
-    const isFollowed = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PIXELS;
+    const isWhole = !scrolls(box);
+    const below = isWhole ? place.getBoundingClientRect().bottom - innerHeight : box.scrollHeight - box.scrollTop - box.clientHeight;
+    const isFollowed = below < NEAR_PIXELS && (!isWhole || below > -innerHeight);
     place.textContent = feed.dataset.text;
     place.classList.toggle("is-waiting", feed.dataset.written !== "1");
-    if (isFollowed) box.scrollTop = box.scrollHeight;
+    if (!isFollowed) return;
+    if (!isWhole) box.scrollTop = box.scrollHeight;
+    else if (place.getBoundingClientRect().bottom > innerHeight) place.scrollIntoView({ block: "end" });
   };
 
   // A new turn comes into view once; whoever reads above is left alone afterwards.
@@ -65,8 +72,15 @@
     const last = places.length ? places[places.length - 1].dataset.reply : "";
     if (last === lastTurn) return;
     const isNew = last && Number(last) > Number(lastTurn || 0);
+    const isFirstSight = !lastTurn;
     lastTurn = last;
-    if (isNew) requestAnimationFrame(() => { box.scrollTop = box.scrollHeight; });
+    if (!isNew) return;
+    requestAnimationFrame(() => {
+      if (scrolls(box)) { box.scrollTop = box.scrollHeight; return; }
+      const shown = box.querySelector(`[data-reply="${last}"]`);
+      // A page that is opened again stays at its top; a question that was just asked leads to its answer.
+      if (shown && (!isFirstSight || shown.dataset.state === "asked")) shown.scrollIntoView({ block: "nearest" });
+    });
   };
 
   // The board: one height for each of so many columns, from 0 at the bottom to 1 at the top.

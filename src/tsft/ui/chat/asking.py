@@ -153,7 +153,7 @@ def follow(engine: EnginePort, talk: Talk) -> None:
                 if found is not None and found[1].phase != mine.phase:
                     talk.change(reply, phase=mine.phase)
                 return
-            talk.writing = None
+            talk.writing, talk.over = None, reply
             if mine is not None and mine.problem is not None:
                 talk.change(reply, state=FAILED, problem=mine.problem.message, **known)
             elif said is not None and said.problem is not None:
@@ -223,6 +223,7 @@ def _begin_waiting(engine: EnginePort, talk: Talk, wish: Wish) -> None:
         number = engine.answer(wish.config, [wish.question], wish.options, heard)
     except UserError as error:
         with talk.lock:
+            talk.over = wish.reply
             talk.change(wish.reply, state=FAILED, problem=error.message)
         return
     with talk.lock:

@@ -19,7 +19,7 @@ from tsft.ui.chat.layout import IDLE_SECONDS, WRITING_SECONDS, ChatParts
 from tsft.ui.chat.models import base_of, config_of, model_choices, model_words
 from tsft.ui.chat.slot_html import OCCUPIED, slot_html
 from tsft.ui.chat.talk import Talk, Talks, Turn
-from tsft.ui.chat.turns_html import Look, feed_html, turns_html
+from tsft.ui.chat.turns_html import Look, feed_html, over_html, turns_html
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
 
@@ -65,7 +65,16 @@ class ChatDesk:
     def shown(self) -> list[Any]:
         """What `show` and `refused` may change."""
         parts = self.parts
-        boxes = [parts.turns, parts.feed, parts.attached, parts.said, parts.open, parts.correcting, parts.seen]
+        boxes = [
+            parts.turns,
+            parts.feed,
+            parts.over,
+            parts.attached,
+            parts.said,
+            parts.open,
+            parts.correcting,
+            parts.seen,
+        ]
         return [*boxes, parts.stop, parts.again, parts.edit, parts.timer, *self.of_slot]
 
     @property
@@ -78,12 +87,14 @@ class ChatDesk:
         with talk.lock:
             turns, is_busy, version, editing = list(talk.turns), talk.is_busy, talk.version, talk.editing
             correcting, is_active = talk.correcting, talk.is_needed
+            over = talk.find(talk.over)
         seconds = WRITING_SECONDS if is_active else IDLE_SECONDS
         edit = translate(language, "page.chat.edit_cancel" if editing else "page.chat.edit")
         can_go_on = bool(turns) and not is_busy
         return {
             parts.turns: turns_html(turns, self.look(turns, model, correcting, language)),
             parts.feed: self.feed(talk, language),
+            parts.over: over_html(over[1] if over is not None else None, language),
             parts.attached: self.attached(talk, model, language),
             parts.said: said,
             parts.open: gr.update(visible=False),

@@ -15,8 +15,10 @@ def draw_html(language: str) -> str:
         for name, value in FIELDS
     )
     told, wipe = (escape(translate(language, f"page.chat.draw.{name}"), quote=True) for name in ("help", "wipe"))
+    keyboard = translate(language, "page.chat.draw.keyboard", paste=translate(language, "page.chat.source.paste"))
+    label = f"{told} {escape(keyboard, quote=True)}"
     return (
-        f'<div class="chat-board"><canvas role="img" aria-label="{told}" title="{told}"></canvas>'
+        f'<div class="chat-board"><canvas role="img" aria-label="{label}" title="{told}"></canvas>'
         f'<div class="chat-board-fields">{fields}<button type="button" class="tool" data-wipes>{wipe}</button>'
         "</div></div>"
     )

@@ -22,6 +22,8 @@ element.addEventListener('click', (event) => {
   if (button) trigger('select', window.tsft.chat.told(button));
 });
 """
+# What changes in it is read out once, and nothing of an answer before it is finished.
+OVER_SPEAKS = "element.setAttribute('role', 'status'); element.setAttribute('aria-live', 'polite');"
 ATTACHED_LISTEN = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-do]');
@@ -85,8 +87,9 @@ class ChangeBox:
 class ChatParts:
     """token: under which this browser tab's conversation is kept. seen: what this page was sent last.
 
-    feed: the answer under way, for the page's script. open: leads to the label room once a row was sent there.
-    sent: the question that was asked last; the box is emptied only where it still holds that one.
+    feed: the answer under way, for the page's script. over: the one finished last, for a screen reader.
+    open: leads to the label room once a row was sent there. sent: the question asked last, which is
+    taken out of its box where it still stands there.
     """
 
     token: Any
@@ -97,6 +100,7 @@ class ChatParts:
     beside: Any
     turns: Any
     feed: Any
+    over: Any
     doing: Any
     said: Any
     open: Any
@@ -160,6 +164,7 @@ def _beside_words(language: str) -> dict[str, Any]:
 def _place_main(words: Words) -> dict[str, Any]:
     turns = gr.HTML(elem_id="chat-turns", apply_default_css=False, js_on_load=TURNS_LISTEN)
     feed = gr.HTML(elem_id="chat-feed", elem_classes=["feed"])
+    over = gr.HTML(elem_id="chat-over", apply_default_css=False, js_on_load=OVER_SPEAKS)
     doing = gr.HTML(elem_id="chat-doing", apply_default_css=False, js_on_load=TURNS_LISTEN)
     said = gr.HTML(elem_id="chat-said", apply_default_css=False)
     opened = gr.Button(size="sm", visible=False, elem_id="chat-open", scale=0)
@@ -186,9 +191,9 @@ def _place_main(words: Words) -> dict[str, Any]:
             )
             words.add(made[name], value=f"page.chat.{name}")
     return {
-        "turns": turns, "feed": feed, "doing": doing, "said": said, "open": opened, "correcting": correcting,
-        "correction": correction, "save": save, "cancel": cancel, "attached": attached, "question": question,
-        "sent": sent, **made,
+        "turns": turns, "feed": feed, "over": over, "doing": doing, "said": said, "open": opened,
+        "correcting": correcting, "correction": correction, "save": save, "cancel": cancel, "attached": attached,
+        "question": question, "sent": sent, **made,
     }  # fmt: skip
 
 

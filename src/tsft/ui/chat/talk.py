@@ -139,7 +139,7 @@ class Talk:
 
     attached: what goes with the next question; editing: the next question takes the place of the last one;
     correcting: the reply whose text is being corrected, 0 for none; version: grows with each change; asked: only where
-    another question becomes the last one.
+    another question becomes the last one; over: the answer that was finished last, 0 for none.
     """
 
     turns: list[Turn] = field(default_factory=list)
@@ -152,6 +152,7 @@ class Talk:
     explaining: Explaining | None = None
     version: int = 0
     asked: int = 0
+    over: int = 0
     lock: Any = field(default_factory=threading.RLock)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -219,7 +220,7 @@ class Talk:
 
     def clear(self) -> None:
         self.turns, self.attached, self.waiting = [], [], []
-        self.editing, self.correcting, self.explaining = False, 0, None
+        self.editing, self.correcting, self.explaining, self.over = False, 0, None, 0
         self.asked += 1
         self.touch()
 

@@ -45,7 +45,26 @@ def turns_html(turns: Sequence[Turn], look: Look) -> str:
         told = translate(look.language, "page.chat.empty")
         return f'<div class="chat-empty"><p>{escape(told)}</p></div>'
     last, look = len(turns) - 1, replace(look, most_points=points_each(_drawn(turns)))
-    return "".join(_turn(place, turn, place == last, look) for place, turn in enumerate(turns))
+    shown = "".join(_turn(place, turn, place == last, look) for place, turn in enumerate(turns))
+    # All of it is sent anew with each change: read out it would be read from the beginning. `over_html` is instead.
+    label = escape(translate(look.language, "page.tab.chat"), quote=True)
+    return f'<div role="log" aria-live="off" aria-label="{label}">{shown}</div>'
+
+
+def over_html(reply: Reply | None, language: str) -> str:
+    """What a screen reader says of the answer that was finished last."""
+    if reply is None:
+        return ""
+    said = [reply.text.strip()]
+    if reply.state == FAILED and reply.problem is not None:
+        said.append(say(language, reply.problem))
+    if reply.state == STOPPED:
+        said.append(translate(language, "page.chat.stopped"))
+    if reply.state == DONE and not reply.text.strip():
+        said.append(translate(language, "page.ask.empty"))
+    name = translate(language, "page.role.assistant")
+    told = " ".join(each for each in said if each)
+    return f'<p data-over="{reply.id}">{escape(name)}: {escape(told)}</p>'
 
 
 def feed_html(reply: int, text: str, phase: str, language: str) -> str:
