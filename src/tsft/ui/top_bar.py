@@ -12,7 +12,7 @@ from tsft.run.ports import Fetch
 from tsft.ui.context import PageContext
 from tsft.ui.form import Form
 from tsft.ui.notices import place_notify_button
-from tsft.ui.readings import plain
+from tsft.ui.result_words import result_words
 from tsft.ui.words import Words
 
 
@@ -62,12 +62,8 @@ def model_words(language: str) -> dict[str, Any]:
 
 def result_choices(context: PageContext, language: str) -> list[tuple[str, str]]:
     """What can be continued from, and first of all nothing."""
-    found = [(translate(language, "page.continue.none"), "")]
-    for each in context.results():
-        kind = translate(language, f"page.result_kind.{each.kind}")
-        values = {"run": each.run_name, "kind": kind, "step": each.step, "loss": plain(each.loss)}
-        found.append((translate(language, "page.continue.choice", **values), each.name))
-    return found
+    found = [(result_words(each, language), each.name) for each in context.results()]
+    return [(translate(language, "page.continue.none"), ""), *found]
 
 
 def path_of(name: str, hub: str) -> str:

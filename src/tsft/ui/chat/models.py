@@ -7,7 +7,7 @@ from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.i18n import translate
 from tsft.run.ports import EnginePort
 from tsft.ui.context import PageContext, ResultChoice
-from tsft.ui.readings import plain
+from tsft.ui.result_words import result_words
 
 HUB = "huggingface"
 
@@ -42,12 +42,6 @@ def model_words(model: str, results: Sequence[ResultChoice], language: str) -> s
     """The name as a person reads it."""
     found = next((each for each in results if each.name == model), None)
     return base_words(model, language) if found is None else result_words(found, language)
-
-
-def result_words(result: ResultChoice, language: str) -> str:
-    kind = translate(language, f"page.result_kind.{result.kind}")
-    values = {"run": result.run_name, "kind": kind, "step": result.step, "loss": plain(result.loss)}
-    return translate(language, "page.continue.choice", **values)
 
 
 def base_words(model: str, language: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tsft.data.builder.tables import Table, has_number, numbers, read_table
 from tsft.data.by_hand import drawn_series, pasted_series, without_gaps
+from tsft.data.examples import PLACEHOLDER
 from tsft.data.row_access import RowAccess
 from tsft.data.synth.recipe import LEAST_POINTS, SynthRecipe, check_recipe
 from tsft.data.synth.recipe import MOST_POINTS as MOST_GENERATED
@@ -89,7 +90,7 @@ def from_row(room: DataRoom, name: str | None, row: Any) -> tuple[list[Attached]
         raise UserError(message("page.chat.row_without_series", row=number, name=name))
     origin = message("page.chat.from.row", name=name, row=number)
     question = next((turn["content"] for turn in view.turns if turn["role"] == "user"), "")
-    first = question.count("<ts><ts/>")
+    first = question.count(PLACEHOLDER)
     found = [attached(each.points, each.name, each.unit, origin) for each in view.series]
     # Only the first question of a conversation is taken over; series of later ones come without theirs.
     return found, question if first == len(found) else ""

@@ -17,9 +17,10 @@ from tsft.ui.data.problems import problems_html
 from tsft.ui.events import PRIVATE, QUEUED
 from tsft.ui.export.about_html import about_html, token_html
 from tsft.ui.export.earlier_html import earlier_html
-from tsft.ui.export.form import SECTION, device_update, follow_form, result_choices, settings_of
+from tsft.ui.export.form import SECTION, device_update, follow_form, settings_of
 from tsft.ui.export.progress_html import card_html, outcome_html, progress_html
 from tsft.ui.export.room import ExportRoom
+from tsft.ui.result_words import result_words
 
 Updates = dict[Any, Any]
 
@@ -77,7 +78,7 @@ class ExportDesk:
         # What is chosen is not sent again: the answer may come after the next choice.
         moved: Updates = {} if chosen == settings.result else {"value": chosen or None}
         settings = replace(settings, result=chosen)
-        offered = gr.update(choices=result_choices(results, language), **moved)
+        offered = gr.update(choices=[(result_words(each, language), each.name) for each in results], **moved)
         device = device_update(self.room.engine.devices())
         now = self.room.made()
         shows_new = now is not None and now.is_done and bool(now.path) and not carded

@@ -7,9 +7,7 @@ import gradio as gr
 
 from tsft.i18n import LANGUAGES, translate
 from tsft.run.export import ADAPTER, DEVICES, DTYPES, FORMS, HUBS, ExportSettings
-from tsft.store.runs import Result
 from tsft.ui.data.placing import Placing, step_title
-from tsft.ui.readings import plain
 from tsft.ui.words import Words
 
 SECTION = "export"
@@ -58,24 +56,6 @@ def settings_of(values: Mapping[str, Any], language: str) -> ExportSettings:
         is_public=bool(values["is_public"]),
         language=str(values["language"] or language),
     )
-
-
-def result_choices(results: Sequence[Result], language: str) -> list[tuple[str, str]]:
-    """Each by run, kind, step and loss."""
-    return [
-        (
-            translate(
-                language,
-                "page.continue.choice",
-                run=each.run_name,
-                kind=translate(language, f"page.result_kind.{each.kind}"),
-                step=each.step,
-                loss=plain(each.loss),
-            ),
-            each.name,
-        )
-        for each in results
-    ]
 
 
 def follow_form(controls: Mapping[str, Any], form: str) -> dict[Any, Any]:
