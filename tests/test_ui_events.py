@@ -35,10 +35,9 @@ def test_of_handlers_that_hear_the_same_change_only_one_is_deferred(blocks: Any)
 def test_no_number_has_bounds_of_which_gradio_complains_in_english(blocks: Any) -> None:
     """`Number.preprocess` raises "Value 0 is less than minimum value 1." before any handler can say it otherwise."""
     numbers = [each for each in blocks.blocks.values() if isinstance(each, gr.Number)]
-    # Those of the Chat tab are in `ui/chat/layout.py`.
     bounded = [each.elem_id for each in numbers if (each.minimum, each.maximum) != (None, None)]
     assert len(numbers) > 50
-    assert [each for each in bounded if not str(each).startswith("chat-")] == []
+    assert bounded == []
 
 
 def test_a_state_that_somebody_listens_to_is_written_by_queued_answers_only(blocks: Any) -> None:
