@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from transformers import PreTrainedModel
 
 from tsft.errors import UserError
 from tsft.model.adapters import load_adapter, save_adapter
@@ -107,3 +109,12 @@ def test_a_resize_is_the_same_each_time_and_draws_no_random_numbers(builtin_mode
         tables.append(load(builtin_model, dtype=torch.float32, changes=changes).model.get_input_embeddings().weight)
 
     assert torch.equal(*tables)
+
+
+def test_models_that_are_loaded_at_once_have_all_their_weights(tied: Path) -> None:
+    """A page answers on one thread and looks at a model on another: transformers alone mixes them up."""
+    before = PreTrainedModel.tie_weights
+    with ThreadPoolExecutor(4) as threads:
+        loaded = list(threads.map(lambda _: load(tied, dtype=torch.float32).model, range(8)))
+    assert all(each.lm_head.weight is each.get_input_embeddings().weight for each in loaded)
+    assert PreTrainedModel.tie_weights is before

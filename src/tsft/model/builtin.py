@@ -16,6 +16,7 @@ import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from tsft.model.building import BUILDING
 from tsft.model.chat import CHATML
 from tsft.model.families import NewEncoder, new_family, written_identity
 from tsft.model.fusion import classes_for, make_config
@@ -113,7 +114,7 @@ def _make_model(tokenizer: PreTrainedTokenizerFast, start_id: int, end_id: int) 
         "ts_token_end_index": end_id,
     }
     config = make_config("qwen3", raw, written_identity("qwen3"))
-    with torch.random.fork_rng(devices=[]):  # nobody else's random numbers move because a model was made
+    with BUILDING, torch.random.fork_rng(devices=[]):  # nobody else's random numbers move because a model was made
         model = classes_for("qwen3").causal(config)
     _initialise(model)
     return model.float()

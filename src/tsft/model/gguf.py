@@ -17,6 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from tsft.errors import UserError, message
+from tsft.model.building import BUILDING
 from tsft.run.ports import Stopped
 
 logger = logging.getLogger(__name__)
@@ -99,9 +100,10 @@ def _convert(gguf: Path, folder: Path) -> None:
         raise UserError(message("model.gguf_reader_missing"))
     place, name = str(gguf.parent), gguf.name
     tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=name)
-    model = AutoModelForCausalLM.from_pretrained(
-        place, gguf_file=name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
-    )
+    with BUILDING:
+        model = AutoModelForCausalLM.from_pretrained(
+            place, gguf_file=name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
+        )
     # Dequantised, it is an ordinary model; the mark would make it read as quantised again.
     for holder in (model, model.config):
         for attribute in ("hf_quantizer", "quantization_config", "is_quantized"):

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedModel
 
+from tsft.model.building import BUILDING
 from tsft.model.chat import end_of_turn_ids
 from tsft.model.encoder import TimeSeriesEncoder
 from tsft.model.families import read_config, read_record, written_identity
@@ -67,7 +68,7 @@ def save_plain(model: PreTrainedModel, processor: SeriesProcessor, folder: Path,
     config = config_class.from_dict(raw)
     config.dtype = model.dtype
     state = {name: tensor for name, tensor in model.state_dict().items() if ".ts_encoder." not in name}
-    with torch.device("meta"):
+    with BUILDING, torch.device("meta"):
         plain = AutoModelForCausalLM.from_config(config).to(model.dtype)
     plain.generation_config = model.generation_config
     plain.save_pretrained(str(folder), state_dict=state, max_shard_size=shard)
@@ -96,9 +97,10 @@ class PlainWithSeries:
     def __init__(self, folder: Path, dtype: torch.dtype, attention: str = "sdpa") -> None:
         about = json.loads((folder / ENCODER_FOLDER / "config.json").read_text(encoding="utf-8"))
         self._series_id = int(about["series_id"])
-        self._model = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=dtype, attn_implementation=attention, trust_remote_code=False
-        )
+        with BUILDING:
+            self._model = AutoModelForCausalLM.from_pretrained(
+                str(folder), dtype=dtype, attn_implementation=attention, trust_remote_code=False
+            )
         self._encoder = TimeSeriesEncoder(about["ts"]).to(dtype)
         self._encoder.load_state_dict(load_file(folder / ENCODER_FOLDER / "model.safetensors"))
         self.training = False

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from tsft.errors import UserError, message
+from tsft.model.building import BUILDING
 from tsft.model.changes import ModelChanges, add_tokens, resize_vocabulary, with_longer_positions
 from tsft.model.chat import choose_template, end_of_turn_ids
 from tsft.model.families import (
@@ -163,17 +164,18 @@ def _load_weights(
 ) -> PreTrainedModel:
     config = make_config(backbone, raw, identity)
     try:
-        model, report = classes_for(backbone).causal.from_pretrained(
-            str(folder),
-            config=config,
-            dtype=dtype,
-            attn_implementation=attention,
-            key_mapping=_KEY_MAPPING,
-            use_safetensors=None if allow_pickle else True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            **options,
-        )
+        with BUILDING:
+            model, report = classes_for(backbone).causal.from_pretrained(
+                str(folder),
+                config=config,
+                dtype=dtype,
+                attn_implementation=attention,
+                key_mapping=_KEY_MAPPING,
+                use_safetensors=None if allow_pickle else True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **options,
+            )
     except (SafetensorError, RuntimeError) as error:
         is_mismatch = any(words in str(error) for words in ("size mismatch", "ignore_mismatched_sizes"))
         if not (is_mismatch or isinstance(error, SafetensorError)):
