@@ -82,6 +82,7 @@ def test_a_new_encoder_trains_in_full_under_every_adapter(builtin_model: Path, m
         pytest.param({"lora__initialisation": "olora", "lora__dora": True}, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_starts_and_additional_modules_come_back_with_the_adapter(bench: Bench, changes: dict[str, object]) -> None:
     state = bench.run(small(**QUICK, **changes))
     assert state.status == "finished", state.failure
@@ -100,6 +101,7 @@ def test_starts_and_additional_modules_come_back_with_the_adapter(bench: Bench, 
         assert all(not torch.equal(before, now) for before, now in pairs)
 
 
+@pytest.mark.slow
 def test_a_new_adapter_on_top_of_a_merged_one_starts_where_that_one_ended(bench: Bench) -> None:
     first = bench.run(small(schedule__max_steps=3))
     below = f"runs/{first.run_id}/adapter"

@@ -37,6 +37,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
     monkeypatch.setattr(ScoredAnswers, "score", score)
 
 
+@pytest.mark.slow
 def test_each_evaluation_tells_a_score_and_the_run_goes_on_as_without(data: Bench) -> None:
     plain = data.run(small(**{**ANSWERED, "stopping__answered_rows": 0}, output__eval_steps=2))
     state = data.run(small(**ANSWERED, output__eval_steps=2))

@@ -281,6 +281,7 @@ def test_stop_after_this_epoch_stops_there_with_an_evaluation_and_a_checkpoint(b
     assert obeyed(bench.events(state)) == ["stop_after_epoch"]
 
 
+@pytest.mark.slow
 def test_discarding_a_resumed_run_leaves_what_it_had_before(bench: Bench) -> None:
     config = small(schedule__max_steps=8, output__save_steps=1, output__save_limit=9)
     stopped = bench.run(config, asking(bench, (after_step(2), "stop")))
@@ -360,6 +361,7 @@ def test_nothing_is_taken_when_nothing_runs_and_a_word_that_is_no_command_is_a_b
     assert wrong and not bench.engine.command("pause")
 
 
+@pytest.mark.slow
 def test_time_paused_is_not_time_evaluated(bench: Bench) -> None:
     def listen(event: Event) -> None:
         if in_phase("evaluating")(event):

@@ -24,6 +24,7 @@ from tsft.run.events import Noted, Planned
 FETCHING = Fetching(lambda done, total: None, lambda: False)
 
 
+@pytest.mark.slow
 def test_noise_and_smoothing_change_the_training_loss_but_not_the_first_validation(bench: Bench) -> None:
     changes: dict[str, dict[str, Any]] = {
         "plain": {},

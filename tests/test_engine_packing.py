@@ -92,6 +92,7 @@ def test_rows_of_a_continuous_pack_see_those_before_them(loaded: Loaded, rows: l
     assert abs(packed - padded) > 1e-4
 
 
+@pytest.mark.slow
 def test_a_packed_run_learns_every_row_once_an_epoch_and_says_how_many_packs(bench: Bench) -> None:
     state = bench.run(small(data__packing="separate", schedule__max_steps=0, schedule__epochs=1))
 
@@ -102,6 +103,7 @@ def test_a_packed_run_learns_every_row_once_an_epoch_and_says_how_many_packs(ben
     assert state.status == "finished" and state.step == -(-noted.message.values["packs"] // 2)
 
 
+@pytest.mark.slow
 def test_a_packed_run_cut_in_two_ends_as_the_uncut_one(
     bench: Bench, tmp_path_factory: pytest.TempPathFactory, builtin_model: Path
 ) -> None:

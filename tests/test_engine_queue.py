@@ -44,6 +44,7 @@ def none_left(record: Record) -> bool:
     return not record.waiting() and not any(run.status in ACTIVE for run in record.list_runs())
 
 
+@pytest.mark.slow
 def test_three_runs_go_one_after_another_and_the_one_that_fails_in_the_middle_stops_nothing(bench: Bench) -> None:
     bench.engine.hold_queue(True)
     ids = bench.engine.enqueue([quick("a"), quick("b")], "anna")

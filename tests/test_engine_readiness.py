@@ -94,6 +94,7 @@ def test_the_card_counts_the_demo_data_exactly(bench: Bench) -> None:
     assert ready.bars[0].first <= ready.tokens_median <= ready.tokens_longest <= ready.bars[-1].last
 
 
+@pytest.mark.slow
 def test_the_card_says_what_the_run_then_does(bench: Bench) -> None:
     config = small(schedule__max_steps=0, schedule__epochs=1)
     ready = card(bench, schedule__max_steps=0, schedule__epochs=1)

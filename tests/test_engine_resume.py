@@ -48,7 +48,7 @@ def result_weights(bench: Bench, run_id: str) -> dict[str, torch.Tensor]:
     return load_file(folder.adapter / "adapter_model.safetensors")
 
 
-@pytest.mark.parametrize("step", [1, 4, 9])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 4, pytest.param(9, marks=pytest.mark.slow)])
 def test_a_run_cut_in_two_ends_as_the_uncut_one(bench: Bench, uncut: dict[str, Any], step: int) -> None:
     config = small(**CUT)
     stopped = cut_at(bench, config, step)

@@ -88,6 +88,7 @@ def test_answers_do_not_depend_on_the_batch(trained: tuple[Bench, RunState]) -> 
     assert answers_of(alone) == answers_of(together) and any(answers_of(alone).values())
 
 
+@pytest.mark.slow
 def test_drawn_answers_are_the_same_again_and_others_with_another_seed(trained: tuple[Bench, RunState]) -> None:
     bench, _ = trained
     drawn = {"temperature": 1.0, "measures_loss": False, "rows": 0}
