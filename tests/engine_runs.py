@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tsft.config.codec import from_flat
 from tsft.config.run_config import RunConfig
 from tsft.engine.engine import Engine
@@ -42,6 +44,12 @@ def until_done(read: Callable[[], Any], seconds: float = SECONDS) -> Any:
         if now.is_done:
             return now
         time.sleep(0.02)
+
+
+def long_but(quick: tuple[str, ...], names: list[str]) -> list[object]:
+    """Parameters of which all but a few are variants that are run now and then."""
+    marks = (pytest.mark.slow, pytest.mark.long)
+    return [name if name in quick else pytest.param(name, marks=marks) for name in names]
 
 
 def small(**changes: Any) -> RunConfig:

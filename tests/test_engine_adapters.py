@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from tests.engine_runs import Bench, small
+from tests.engine_runs import Bench, long_but, small
 from tests.test_engine_tuning import NOW, all_logits
 from tsft.config.check import check
 from tsft.config.run_config import ADAPTERS
@@ -22,12 +22,7 @@ OTHERS = [method for method in ADAPTERS if method != "lora"]
 QUICK = {"schedule__max_steps": 2, "data__validation": "none"}
 
 
-def slow_but(quick: tuple[str, ...], names: list[str]) -> list[object]:
-    """Parameters of which all but a few are for the slow set."""
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
-
-
-@pytest.mark.parametrize("method", slow_but(("oft",), OTHERS))
+@pytest.mark.parametrize("method", long_but(("oft",), OTHERS))
 def test_an_adapter_of_any_kind_opens_and_merges_as_it_was_trained(bench: Bench, method: str) -> None:
     state = bench.run(small(tuning__method=method, **QUICK))
     assert state.status == "finished", state.failure
@@ -49,7 +44,7 @@ def test_an_adapter_of_any_kind_opens_and_merges_as_it_was_trained(bench: Bench,
     assert all(not torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize("method", slow_but(("hra",), OTHERS))
+@pytest.mark.parametrize("method", long_but(("hra",), OTHERS))
 def test_the_adapter_itself_learns_when_the_encoder_is_frozen(bench: Bench, method: str) -> None:
     state = bench.run(small(tuning__method=method, encoder__training="frozen", optim__learning_rate=1e-2, **QUICK))
     assert state.status == "finished", state.failure

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import TrainingArguments
 
-from tests.engine_runs import Bench, losses, small
+from tests.engine_runs import Bench, long_but, losses, small
 from tests.test_engine_resume import cut_at
 from tests.test_engine_tuning import moved
 from tsft.config.check import check
@@ -40,11 +40,7 @@ def skip_what_is_missing(config: RunConfig) -> None:
         pytest.skip(say("en", problem.message))
 
 
-def slow_but(quick: tuple[str, ...], names: list[str]) -> list[object]:
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
-
-
-@pytest.mark.parametrize("name", slow_but(("adamw_torch", "muon", "badam"), list(OPTIMIZERS)))
+@pytest.mark.parametrize("name", long_but(("adamw_torch", "muon", "badam"), list(OPTIMIZERS)))
 def test_full_tuning_moves_layers_and_encoder_each_at_its_rate(bench: Bench, builtin_model: Path, name: str) -> None:
     steps = STEPS.get(name, 2)
     config = config_for(name, tuning__method="full", schedule__max_steps=steps, data__validation="none")
@@ -65,7 +61,7 @@ def test_full_tuning_moves_layers_and_encoder_each_at_its_rate(bench: Bench, bui
 
 
 @pytest.mark.parametrize(
-    "name", slow_but(("adafactor",), [name for name in OPTIMIZERS if name not in WHOLE and name != "adamw_torch"])
+    "name", long_but(("adafactor",), [name for name in OPTIMIZERS if name not in WHOLE and name != "adamw_torch"])
 )
 def test_lora_learns_with_every_optimizer_that_takes_it(bench: Bench, name: str) -> None:
     config = config_for(name, schedule__max_steps=STEPS.get(name, 2), data__validation="none")
@@ -81,7 +77,7 @@ def test_lora_learns_with_every_optimizer_that_takes_it(bench: Bench, name: str)
 KEPT = [name for name, facts in OPTIMIZERS.items() if facts.keeps_state and name != "adamw_torch"]
 
 
-@pytest.mark.parametrize("name", slow_but(("muon",), KEPT))
+@pytest.mark.parametrize("name", long_but(("muon",), KEPT))
 def test_a_run_cut_in_two_ends_as_the_uncut_one_with_any_optimizer(bench: Bench, name: str) -> None:
     changes = {"tuning__method": "full"} if name in WHOLE else {"lora__dropout": 0.2}
     accumulation = 1 if OPTIMIZERS[name].steps_in_backward else 2

@@ -23,6 +23,7 @@ def put_rows(bench: Bench, count: int) -> None:
     (bench.workspace.datasets / "real.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
 
+@pytest.mark.long
 def test_thirty_steps_on_real_rows_lower_the_validation_loss_by_a_third(bench: Bench) -> None:
     put_rows(bench, 100)
     config = small(
@@ -39,6 +40,7 @@ def test_thirty_steps_on_real_rows_lower_the_validation_loss_by_a_third(bench: B
     assert (bench.record.get(state.run_id).folder.adapter / "adapter_model.safetensors").is_file()
 
 
+@pytest.mark.long
 def test_a_real_chat_model_trains_on_ten_rows_saves_reloads_and_answers(bench: Bench) -> None:
     try:
         make_smollm2(bench.workspace.models)

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_killed_at_random_goes_on_to_the_losses_of_an_uncut_one_and_so_does_the_queue() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "kill_at_random.py"), "--seed", "1"]
     command += ["--kills", "3", "--phases", "encoding,training,saving"]

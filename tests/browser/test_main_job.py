@@ -160,7 +160,7 @@ def test_real_rows_train_from_the_page_and_the_model_answers(workspace: Workspac
     assert curve[-1][1] < curve[0][1] * 2 / 3
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not ROWS.is_file(), reason="needs ../shared/data")
 def test_a_real_chat_model_trains_from_the_page_and_answers(workspace: Workspace, browser: Any) -> None:
     from tsft.model.gguf import make_smollm2
