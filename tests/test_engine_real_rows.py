@@ -23,7 +23,6 @@ def put_rows(bench: Bench, count: int) -> None:
     (bench.workspace.datasets / "real.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
 
-@pytest.mark.long
 def test_thirty_steps_on_real_rows_lower_the_validation_loss_by_a_third(bench: Bench) -> None:
     put_rows(bench, 100)
     config = small(

@@ -120,6 +120,7 @@ def test_examples_and_a_small_dataset_are_generated(open_page: Any, served: Serv
     page.wait_for_selector("#synth-worth table")
 
 
+@pytest.mark.long
 def test_both_sections_fit_on_a_phone_and_speak_chinese(open_page: Any, tmp_path: Path) -> None:
     page = open_section(open_page, "generate", **PHONE)
     page.wait_for_selector("#synth-tasks fieldset")

@@ -59,6 +59,7 @@ def test_dropped_files_become_a_dataset_and_a_table_and_the_dataset_leaves_again
     assert "gone.csv" in page.inner_text("#data-bring-progress")
 
 
+@pytest.mark.long
 def test_on_a_phone_in_chinese_nothing_is_wider_than_the_screen(open_page: Any) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "locale": "zh-CN", "color_scheme": "dark"}
     page = open_data(open_page, **phone)

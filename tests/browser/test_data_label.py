@@ -139,6 +139,7 @@ def test_brushed_named_and_accepted_by_keyboard_the_items_become_rows(
     assert meta["intervals"] == [{"series": 1, "name": "my bump", "start": first, "end": 61}]
 
 
+@pytest.mark.long
 def test_a_phone_shows_all_of_it_without_sideways_scrolling(open_page: Callable[..., Any], inbox: Path) -> None:
     page = opened(open_page, **PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

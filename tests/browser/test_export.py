@@ -102,6 +102,7 @@ def test_a_stop_and_a_failure_leave_the_tab_ready_for_the_next(open_page: Any, w
     page.wait_for_selector("#export-begin:not([disabled])")
 
 
+@pytest.mark.long
 def test_on_a_phone_in_chinese_the_tab_is_whole_and_nothing_is_wider_than_the_screen(
     open_page: Any, with_a_run: Served
 ) -> None:

@@ -36,6 +36,7 @@ def served(server: Served) -> Served:
     return server
 
 
+@pytest.mark.long
 def test_a_trained_model_is_exported_from_the_page_and_its_self_test_agrees(open_page: Any, served: Served) -> None:
     page = open_page()
     page.click("#tab-export-button")

@@ -140,6 +140,7 @@ def test_a_run_goes_on_without_a_browser_and_is_stopped_from_another_tab(workspa
 
 
 @pytest.mark.skipif(not ROWS.is_file(), reason="needs ../shared/data")
+@pytest.mark.long
 def test_real_rows_train_from_the_page_and_the_model_answers(workspace: Workspace, browser: Any) -> None:
     put_rows(workspace, 100)
     save_preset(

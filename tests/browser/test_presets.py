@@ -37,6 +37,7 @@ def open_fold(page: Any, name: str) -> None:
         button.click()
 
 
+@pytest.mark.long
 def test_a_preset_that_waits_says_so_and_is_refused_at_start(open_page: Callable[..., Any], served: Served) -> None:
     page = open_page()
     page.click("#preset input")

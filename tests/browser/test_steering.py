@@ -65,10 +65,11 @@ def start(page: Any, name: str) -> None:
     page.click("#start")
 
 
+@pytest.mark.long
 def test_a_paused_run_is_looked_around_in_and_goes_on_to_the_curve_of_an_unpaused_one(
     workspace: Workspace, browser: Any
 ) -> None:
-    preset(workspace, "steered", schedule__max_steps=24, output__eval_steps=8)
+    preset(workspace, "steered", schedule__max_steps=14, output__eval_steps=7)
     with serving(workspace) as url, visiting(browser) as visit:
         page = visit(url)
         start(page, "steered")
@@ -92,6 +93,7 @@ def test_a_paused_run_is_looked_around_in_and_goes_on_to_the_curve_of_an_unpause
     assert losses(events_of(paused)) == losses(events_of(plain))
 
 
+@pytest.mark.long
 def test_a_run_that_gets_worse_ends_early_at_the_right_step_with_its_best_weights(
     workspace: Workspace, browser: Any
 ) -> None:
@@ -149,6 +151,7 @@ def test_two_browsers_steer_one_run_and_discarding_asks_first(workspace: Workspa
     assert [event.command for event in events_of(run) if isinstance(event, CommandObeyed)] == ["pause", "continue"]
 
 
+@pytest.mark.long
 def test_of_a_queue_of_three_the_others_run_when_the_one_in_the_middle_fails(
     workspace: Workspace, browser: Any
 ) -> None:
