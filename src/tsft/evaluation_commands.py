@@ -3,11 +3,7 @@
 import argparse
 import csv
 import json
-import signal
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,9 +30,8 @@ from tsft.run.export import MERGED
 from tsft.store.evaluations import EvaluationInfo, evaluation_folder, read_answers, read_evaluation, read_report
 from tsft.store.record import Record
 from tsft.store.workspace import Workspace, open_workspace
-from tsft.terminal import duration, number, print_table, progress_bar
+from tsft.terminal import duration, follow_work, number, print_table, stopping
 
-POLL_SECONDS = 0.1
 ENDINGS = (".csv", ".jsonl")
 _BUSY = ("engine.busy", "export.busy", "evaluation.busy", "evaluation.in_progress")
 COLUMNS = ("dataset", "row", "model", "task", "question", "answer", "reference", "score", "is_right", "is_read", "loss")
@@ -121,8 +116,8 @@ def _done(
         _complain(error.problems, language)
         return BUSY if error.message.key in _BUSY else BAD_SETTINGS
     try:
-        with _stopping(engine.stop_evaluation):
-            evaluation = _follow(engine, language)
+        with stopping(engine.stop_evaluation):
+            evaluation = follow_work(engine.evaluation, lambda now: _words(now, language))
     finally:
         engine.close()
     info = read_evaluation(evaluation_folder(workspace, evaluation_id))
@@ -156,25 +151,10 @@ def _begun(engine: Engine, options: argparse.Namespace, workspace: Workspace, re
     return engine.begin_evaluation(replace(settings, models=tuple(models)), user())
 
 
-def _follow(engine: Engine, language: str) -> Evaluation:
-    """Show how far it is until it is done."""
-    shown = ""
-    progress, move = progress_bar("")
-    with progress if sys.stderr.isatty() else nullcontext():
-        while True:
-            now = engine.evaluation()
-            assert now is not None  # one was begun
-            if now.is_done:
-                return now
-            parts = [translate(language, f"evaluation.phase.{now.phase}"), now.subject]
-            words = " · ".join(part for part in parts if part)
-            if words != shown and not sys.stderr.isatty():
-                complain(words)
-            shown = words
-            left = "" if now.eta_seconds is None else f" · {duration(now.eta_seconds)}"
-            progress.update(progress.task_ids[0], description=words + left)
-            move(now.done, now.total)
-            time.sleep(POLL_SECONDS)
+def _words(evaluation: Evaluation, language: str) -> tuple[str, str]:
+    parts = [translate(language, f"evaluation.phase.{evaluation.phase}"), evaluation.subject]
+    left = "" if evaluation.eta_seconds is None else f" · {duration(evaluation.eta_seconds)}"
+    return " · ".join(part for part in parts if part), left
 
 
 def _show(info: EvaluationInfo, language: str) -> None:
@@ -248,14 +228,3 @@ def _complain(problems: Iterable[Problem], language: str) -> None:
     for problem in problems:
         text = say(language, problem.message)
         complain(f"{flag_of(problem.field)}: {text}" if problem.field else text)
-
-
-@contextmanager
-def _stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Within it Ctrl-C is a wish to stop."""
-    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,11 +1,6 @@
 """`tsft export`: from flags to an export that is followed to its end, with what the self-test measured."""
 
 import argparse
-import signal
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 
 from tsft.endings import BAD_SETTINGS, BUSY, FAILED, FINISHED, STOPPED, complain, tell
 from tsft.engine.engine import Engine
@@ -15,9 +10,8 @@ from tsft.run.export import ADAPTER, MERGED, Exported, ExportSettings
 from tsft.store.record import Record
 from tsft.store.runs import RunInfo, list_results
 from tsft.store.workspace import Workspace, open_workspace
-from tsft.terminal import progress_bar
+from tsft.terminal import follow_work, stopping
 
-POLL_SECONDS = 0.1
 # What the settings are called as flags.
 FLAGS = {
     "result": "RUN_OR_PATH",
@@ -44,8 +38,8 @@ def export(options: argparse.Namespace, language: str) -> int:
         _complain(error.problems, language)
         return BUSY if error.message.key in ("engine.busy", "export.busy") else BAD_SETTINGS
     try:
-        with _stopping(engine.stop_export):
-            exported = _follow(engine, language)
+        with stopping(engine.stop_export):
+            exported = follow_work(engine.exported, lambda now: _words(now, language))
     finally:
         engine.close()
     return _told(exported, language)
@@ -91,23 +85,8 @@ def result_of(source: str, form: str, workspace: Workspace, record: Record) -> s
     return fitting[0].name
 
 
-def _follow(engine: Engine, language: str) -> Exported:
-    """Show how far it is until it is done."""
-    shown = ""
-    progress, move = progress_bar("")
-    with progress if sys.stderr.isatty() else nullcontext():
-        while True:
-            now = engine.exported()
-            assert now is not None  # one was begun
-            if now.is_done:
-                return now
-            words = translate(language, f"export.phase.{now.phase}")
-            if words != shown and not sys.stderr.isatty():
-                complain(words)
-            shown = words
-            progress.update(progress.task_ids[0], description=words)
-            move(now.done, now.total)
-            time.sleep(POLL_SECONDS)
+def _words(exported: Exported, language: str) -> tuple[str, str]:
+    return translate(language, f"export.phase.{exported.phase}"), ""
 
 
 def _told(exported: Exported, language: str) -> int:
@@ -133,14 +112,3 @@ def _complain(problems: tuple[Problem, ...], language: str) -> None:
     for problem in problems:
         text = say(language, problem.message)
         complain(f"{FLAGS[problem.field]}: {text}" if problem.field in FLAGS else text)
-
-
-@contextmanager
-def _stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Within it Ctrl-C is a wish to stop."""
-    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -5,15 +5,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from tsft.endings import complain
 from tsft.i18n import say, translate
 from tsft.run.ports import Watched
 from tsft.run.state import RunState, seconds_left, steps_per_second
@@ -21,6 +23,8 @@ from tsft.run.state import RunState, seconds_left, steps_per_second
 # How often the bar is drawn, and how far apart plain lines of progress are.
 DRAW_SECONDS = 0.2
 LINE_SECONDS = 10.0
+# How often the engine is asked how far something is.
+POLL_SECONDS = 0.1
 FORCED = 130
 # Who asked, when it was the keyboard.
 CTRL_C = "Ctrl-C"
@@ -86,6 +90,53 @@ def progress_bar(label: str, unit_bytes: bool = False) -> tuple[Progress, Callab
         progress.update(task, completed=done, total=total or None, amount=shown)
 
     return progress, move
+
+
+class Ending(Protocol):
+    """Work of the engine, under way or done; done and total are of its present phase or of all of it."""
+
+    @property
+    def is_done(self) -> bool: ...
+    @property
+    def done(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+
+
+Followed = TypeVar("Followed", bound=Ending)
+
+
+def follow_work(read: Callable[[], Followed | None], words_of: Callable[[Followed], tuple[str, str]]) -> Followed:
+    """Show how far work is that was begun, until it is done; what it is then.
+
+    words_of: what it does now, which is a line of its own where there is no bar, and what else stands behind it in one.
+    """
+    shown = ""
+    progress, move = progress_bar("")
+    with progress if sys.stderr.isatty() else nullcontext():
+        while True:
+            now = read()
+            assert now is not None  # one was begun
+            if now.is_done:
+                return now
+            words, more = words_of(now)
+            if words != shown and not sys.stderr.isatty():
+                complain(words)
+            shown = words
+            progress.update(progress.task_ids[0], description=words + more)
+            move(now.done, now.total)
+            time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """Within it Ctrl-C is a wish to stop."""
+    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

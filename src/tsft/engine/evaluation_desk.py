@@ -10,7 +10,7 @@ from typing import Any
 from tsft.config.run_config import RunConfig
 from tsft.engine.admission import Admission
 from tsft.engine.heavy import heavy
-from tsft.errors import Problem, UserError, message
+from tsft.errors import UserError, message
 from tsft.run.evaluation import ENDED, Evaluation, EvaluationSettings
 from tsft.store.database import DatabaseFault
 from tsft.store.evaluations import (
@@ -120,9 +120,7 @@ class EvaluationDesk:
             ending = {"problems": error.problems}
         except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: shown as a sentence)
             logger.exception("scoring %s failed", folder.id)
-            failed = heavy("failures").failure_of(error, RunConfig())
-            told = (failed.message, failed.advice) if failed.advice is not None else (failed.message,)
-            ending = {"problems": tuple(Problem("", each) for each in told)}
+            ending = {"problems": heavy("failures").problems_of(error, RunConfig())}
         finally:
             heavy("device").give_memory_back()
             self._end(folder, status, ending)

@@ -15,7 +15,7 @@ import torch
 from tsft.config.run_config import RunConfig
 from tsft.engine.control import Control
 from tsft.engine.device import give_memory_back
-from tsft.engine.failures import failure_of
+from tsft.engine.failures import problems_of
 from tsft.engine.job import Job
 from tsft.engine.model_rules import model_problems
 from tsft.engine.preparing import prepared_rows
@@ -119,9 +119,7 @@ class _Look:
         except UserError as error:
             problems = error.problems
         except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: shown as a sentence)
-            failed = failure_of(error, self._config)
-            told = (failed.message, failed.advice) if failed.advice is not None else (failed.message,)
-            problems = tuple(Problem("", each) for each in told)
+            problems = problems_of(error, self._config)
         finally:
             give_memory_back()
             self._examined = replace(self._examined, is_done=True, phase="ended", problems=problems)

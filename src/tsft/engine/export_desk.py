@@ -9,7 +9,7 @@ from typing import Any
 from tsft.config.run_config import RunConfig
 from tsft.engine.admission import Admission
 from tsft.engine.heavy import heavy
-from tsft.errors import Problem, UserError, message
+from tsft.errors import UserError, message
 from tsft.run.export import ADAPTER, Exported, ExportSettings
 from tsft.run.ports import Stopped
 from tsft.store.record import Record
@@ -94,9 +94,7 @@ class ExportDesk:
             ending = {"problems": error.problems}
         except Exception as error:  # noqa: BLE001 (the outermost frame of the thread: shown as a sentence)
             logger.exception("export of %s failed", plan.settings.result)
-            failed = heavy("failures").failure_of(error, RunConfig())
-            told = (failed.message, failed.advice) if failed.advice is not None else (failed.message,)
-            ending = {"problems": tuple(Problem("", each) for each in told)}
+            ending = {"problems": heavy("failures").problems_of(error, RunConfig())}
         finally:
             heavy("device").give_memory_back()
             self._say(phase="ended", done=0, total=0, is_done=True, **ending)

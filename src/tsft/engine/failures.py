@@ -12,7 +12,7 @@ import zipfile
 
 from tsft.config.run_config import RunConfig
 from tsft.engine.first_aid import Proposal, for_batch, for_disk, for_memory, for_package
-from tsft.errors import Message, UserError, message
+from tsft.errors import Message, Problem, UserError, message
 from tsft.log import without_secrets
 from tsft.run.events import Failed
 
@@ -47,6 +47,13 @@ def failure_of(error: BaseException, config: RunConfig, phase: str = "") -> Fail
         fields = tuple(dict.fromkeys(each.field for each in error.problems)) if isinstance(error, UserError) else ()
         return Failed(time.time(), kind, told, None, text, settings=tuple(field for field in fields if field))
     return Failed(time.time(), kind, told, proposal.advice, text, proposal.settings, proposal.change, rows)
+
+
+def problems_of(error: BaseException, config: RunConfig) -> tuple[Problem, ...]:
+    """What went wrong in words, and what can be done about it, for work that is no run."""
+    failed = failure_of(error, config)
+    told = (failed.message, failed.advice) if failed.advice is not None else (failed.message,)
+    return tuple(Problem("", each) for each in told)
 
 
 def let_go(error: BaseException | None) -> None:
