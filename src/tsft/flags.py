@@ -30,6 +30,7 @@ SYNTH_FLAGS: tuple[tuple[str, type, str], ...] = (
     ("styles", str, "A,B=2"),
     ("lengths", str, "64-256"),
     ("series", str, "1-3"),
+    ("questions", str, "1-4"),
     ("domains", str, "A,B"),
     ("difficulty", str, "NAME"),
     ("none-share", float, "0-1"),

@@ -20,7 +20,7 @@ from tsft.terminal import print_table, progress_bar
 # Rows looked at for the table of what the text alone is worth.
 TABLE_ROWS = 400
 TABLE_COLUMNS = ("task", "rows", "none_share", "top_share", "top_score", "prefix_share")
-_PAIRS = ("lengths", "series")
+_PAIRS = ("lengths", "series", "questions")
 _WEIGHTS = ("tasks", "languages", "styles")
 
 

@@ -219,7 +219,7 @@ def _watched(rows: Iterator[bytes], total: int, report: Progress, should_stop: S
 def _flag_text(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{key}={weight:g}" for key, weight in value.items())
-    if name in ("lengths", "series"):
+    if name in ("lengths", "series", "questions"):
         return f"{value[0]}-{value[1]}"
     if isinstance(value, tuple):
         return ",".join(value)

@@ -16,6 +16,7 @@ DIFFICULTIES = ("easy", "medium", "hard", "mixed", "curriculum")
 SPLITS = ("train", "validation", "test")
 LEAST_POINTS, MOST_POINTS = 32, 4096
 MOST_SERIES = 12
+MOST_QUESTIONS = 8
 MOST_ROWS = 10_000_000
 
 
@@ -24,9 +25,11 @@ class SynthRecipe:
     """One dataset to generate.
 
     tasks, languages and styles are weights by name, {} for all alike; lengths and series are (least, most), both
-    included; domains () for all. split gives another stream of the same seed. none_share is the share of "there is
-    nothing" answers where more than yes or no can be said; context_share that of rows which open with a sentence;
-    missing_share that of rows with points that were not measured, filled by straight lines, as the question then says.
+    included; domains () for all. questions: how many are asked about the series of one row, (least, most); the last is
+    the row's input, what comes before is its history. split gives another stream of the same seed. none_share is the
+    share of "there is nothing" answers where more than yes or no can be said; context_share that of rows which open
+    with a sentence; missing_share that of rows with points that were not measured, filled by straight lines, as the
+    question then says.
     """
 
     count: int = 1000
@@ -37,6 +40,7 @@ class SynthRecipe:
     styles: Mapping[str, float] = field(default_factory=dict)
     lengths: tuple[int, int] = (64, 256)
     series: tuple[int, int] = (1, 3)
+    questions: tuple[int, int] = (1, 1)
     domains: tuple[str, ...] = ()
     difficulty: str = "mixed"
     none_share: float = 0.25
@@ -45,7 +49,8 @@ class SynthRecipe:
     version: int = GENERATOR_VERSION
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "lengths": list(self.lengths), "series": list(self.series), "domains": [*self.domains]}
+        pairs = {name: list(getattr(self, name)) for name in ("lengths", "series", "questions", "domains")}
+        return {**asdict(self), **pairs}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "SynthRecipe":
@@ -69,6 +74,7 @@ def check_recipe(recipe: SynthRecipe) -> list[Problem]:
         *_weight_problems("styles", recipe.styles, STYLES),
         *_range_problems("lengths", recipe.lengths, LEAST_POINTS, MOST_POINTS),
         *_range_problems("series", recipe.series, 1, MOST_SERIES),
+        *_range_problems("questions", recipe.questions, 1, MOST_QUESTIONS),
     ]
     if not _is_whole(recipe.count) or not 1 <= recipe.count <= MOST_ROWS:
         problems.append(Problem("count", message("data.synth.count", value=str(recipe.count), most=MOST_ROWS)))

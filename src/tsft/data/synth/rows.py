@@ -64,7 +64,8 @@ def synth_scene(recipe: SynthRecipe, index: int) -> tuple[dict[str, Any], Subjec
             opening = domain.context[language] if generator.random() < recipe.context_share else ""
             told = (opening, filled_sentence(missing, language))
             context = (" " if language == "en" else "").join(each for each in told if each)
-            row = _finished(recipe, index, subject, asked, generator, language, context, level, missing)
+            dialogue = _dialogue(recipe, asked, subject, generator, language)
+            row = _finished(recipe, index, subject, dialogue, generator, language, context, level, missing)
             return row, subject
     raise RuntimeError(f"no row of task {task} after {ATTEMPTS} scenes: {recipe}, row {index}")
 
@@ -78,11 +79,32 @@ def series_id(series: list[list[float]]) -> str:
     return digest.hexdigest()
 
 
+def _dialogue(
+    recipe: SynthRecipe, planned: Asked, subject: Subject, generator: np.random.Generator, language: str
+) -> list[Asked]:
+    """The planned question among others that the same series can be asked, in random order, no task twice."""
+    least, most = recipe.questions
+    wished = least if least == most else int(generator.integers(least, most + 1))
+    found = [planned]
+    # A subject of few facts has few questions: their number is a wish and not a promise.
+    for _ in range(4 * (wished - 1)):
+        if len(found) == wished:
+            break
+        task = _at_share(float(generator.random()), *_table(recipe, "tasks"))
+        if any(each.label["task"] == task for each in found):
+            continue
+        style = _at_share(float(generator.random()), *_table(recipe, "styles"))
+        asked = ask(task, subject, generator, language, style, _wanted(recipe, task, generator))
+        if asked is not None:
+            found.append(asked)
+    return found if len(found) == 1 else [found[place] for place in generator.permutation(len(found)).tolist()]
+
+
 def _finished(
     recipe: SynthRecipe,
     index: int,
     subject: Subject,
-    asked: Asked,
+    dialogue: Sequence[Asked],
     generator: np.random.Generator,
     language: str,
     context: str,
@@ -93,7 +115,8 @@ def _finished(
     meta: dict[str, Any] = {"source": "synth", "seed": seed, "version": GENERATOR_VERSION, "difficulty": level}
     if missing:
         meta["missing"] = [list(each) for each in missing]
-    row = to_row(asked, subject, language, generator, context, meta | {"series": _subject_id(subject)})
+    meta |= {"series": _subject_id(subject)}
+    row = to_row(dialogue[0], subject, language, generator, context, meta, dialogue[1:])
     return {"id": f"synth-{GENERATOR_VERSION}-{recipe.split}-{recipe.seed}-{index}", **row}
 
 

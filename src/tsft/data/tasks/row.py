@@ -88,18 +88,24 @@ def to_row(
     generator: np.random.Generator,
     context: str = "",
     meta: Mapping[str, Any] | None = None,
+    then: Sequence[Asked] = (),
 ) -> dict[str, Any]:
     """A row of ChatTS shape: input, output, timeseries (floats), meta (one JSON text, so that all rows have one type).
 
-    meta holds task, style, language, label, prefix_answerable, is_none and what is given in `meta` (seed, source …).
+    The series stand before the first question. Where more is asked `then`, the last question is the row's input and its
+    label the row's; what comes before is `history`. meta holds task, style, language, label, prefix_answerable, is_none
+    and what is given in `meta` (seed, source …).
     """
-    parts = [context] if context else []
-    parts += [introduction(subject, language, generator), asked.question]
+    opening = [*([context] if context else []), introduction(subject, language, generator), asked.question]
+    questions = ["\n".join(opening), *(each.question for each in then)]
+    last = then[-1] if then else asked
+    pairs = [[question, each.answer] for question, each in zip(questions, (asked, *then), strict=True)]
     names = ("task", "style", "language", "prefix_answerable", "is_none")
-    about = {**{name: asked.label[name] for name in names}, "label": asked.label, **(meta or {})}
+    about = {**{name: last.label[name] for name in names}, "label": last.label, **(meta or {})}
     return {
-        "input": "\n".join(parts),
-        "output": asked.answer,
+        **({"history": pairs[:-1]} if then else {}),
+        "input": questions[-1],
+        "output": last.answer,
         "timeseries": [[float(value) for value in each.values.tolist()] for each in subject.series],
         "meta": json.dumps(about, ensure_ascii=False),
     }

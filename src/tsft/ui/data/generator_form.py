@@ -19,7 +19,7 @@ CHOICES: dict[str, Sequence[str]] = {
     "split": SPLITS,
 }
 # Entries of the recipe that are two numbers, least and most.
-PAIRS = ("lengths", "series")
+PAIRS = ("lengths", "series", "questions")
 SHARES = ("none_share", "context_share", "missing_share")
 TASKS, STYLES = "tasks", "styles"
 

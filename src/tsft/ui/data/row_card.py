@@ -47,11 +47,13 @@ def row_card(row: Mapping[str, Any], number: str, language: str, known: Sequence
         chips.append(translate(language, "page.data.none_row"))
     if meta["prefix_answerable"]:
         chips.append(translate(language, "page.data.prefix_row"))
+    pairs = [*row.get("history", ()), (row["input"], row["output"])]
+    turns = [turn for pair in pairs for turn in zip(("user", "assistant"), pair, strict=True)]
     head = "".join(f'<span class="chip">{escape(each)}</span>' for each in chips)
     return (
         f'<section class="row-card"><h4>{escape(number)} {head}</h4>{pictures}'
         f'<ol class="captions">{"".join(lines)}</ol>'
-        f"{_turn('user', row['input'], language)}{_turn('assistant', row['output'], language)}</section>"
+        f"{''.join(_turn(role, text, language) for role, text in turns)}</section>"
     )
 
 
