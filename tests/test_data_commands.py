@@ -50,7 +50,7 @@ def test_files_are_brought_in_listed_and_taken_away(tmp_path, capsys):
     assert "Dataset rows was added." in capsys.readouterr().out
     assert main(["data", "list", *workspace]) == FINISHED
     told = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in told] == ["Name", "rows", "demo"] and told[1].split()[1] == "2"
+    assert [line.split()[0] for line in told] == ["Name", "rows", "demo", "power_days"] and told[1].split()[1] == "2"
     assert (
         main(["data", "export", "rows", "--format", "parquet", "--to", str(tmp_path / "out"), *workspace]) == FINISHED
     )

@@ -127,7 +127,7 @@ def test_measurements_and_intervals_wait_for_the_builder(room: Room, tmp_path: P
     (tmp_path / name).write_text(text, encoding="utf-8")
     (made,) = room.bring(tmp_path / name).brought
     assert (made.kind, made.path, made.message().key) == (TABLE, room.tables / name, "data.import.table")
-    assert list_datasets([room.datasets])[-1].name == "demo" and len(list_datasets([room.datasets])) == 1
+    assert [each.name for each in list_datasets([room.datasets])] == ["demo", "power_days"]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda each: each.name)

@@ -27,6 +27,7 @@ def test_entries_plain_files_and_the_demo_are_listed(tmp_path):
         "mine": "info",
         "my_rows_2": "file",
         "demo": "builtin",
+        "power_days": "package",
     }
     assert all(each.problem is None for each in found.values())
     assert found["mine"].size_bytes == (tmp_path / "rows.jsonl").stat().st_size
@@ -105,7 +106,7 @@ def test_two_datasets_never_share_a_name(tmp_path):
         (tmp_path / name).mkdir()
         write_lines(tmp_path / name / "rows.jsonl", [row()])
     names = [each.name for each in list_datasets([tmp_path / "one", tmp_path / "two"])]
-    assert names == ["rows", "rows-2", "demo"]
+    assert names == ["rows", "rows-2", "demo", "power_days"]
     assert find_dataset("rows-2", [tmp_path / "one", tmp_path / "two"], tmp_path).path.parent.name == "two"
 
 

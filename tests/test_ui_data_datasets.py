@@ -79,7 +79,7 @@ def test_of_several_things_those_that_can_be_brought_in_are(room: DataRoom, tmp_
 
 def test_an_export_can_be_downloaded_by_a_link_that_is_safe(room: DataRoom) -> None:
     write(room.workspace.datasets / "温 度.jsonl", ROW)
-    (name,) = [each.name for each in room.datasets() if each.name != "demo"]
+    (name,) = [each.name for each in room.datasets() if each.origin == "file"]
     made = export(name, room.folders, room.cache, room.exports, "jsonl")
     html = exported_html(made, "en")
     assert 'href="gradio_api/file=' in html and "%E6%B8%A9" in html and 'download="温_度.jsonl"' in html

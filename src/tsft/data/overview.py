@@ -14,6 +14,7 @@ from tsft.atomic import write_text
 from tsft.data.arrow_cache import fingerprint
 from tsft.data.checks.diagnosis import last_diagnosis, source_of
 from tsft.data.checks.rows import examine_row
+from tsft.data.power_days import POWER_POINTS, POWER_ROWS, power_file
 from tsft.data.provenance import Provenance, read_provenance
 from tsft.data.registry import DatasetInfo, find_dataset
 from tsft.data.row_access import LocatedRow, RowAccess
@@ -50,12 +51,18 @@ class Overview:
     tasks: tuple[str, ...]
 
 
+_POWER = Overview(POWER_ROWS, False, 0, 0, (1, 1, 1), 3 * (POWER_POINTS,), ("en", "zh"), ("classify",))
+
+
 def overview(dataset: DatasetInfo, folders: Sequence[Path], cache: Path) -> Overview:
     """Look at the first rows of a dataset (name and files from the registry). Kept in the cache until a file changes.
 
     UserError where the files cannot be read at all.
     """
-    found = find_dataset(dataset.name, folders, cache) if dataset.origin == "builtin" else dataset
+    if dataset.origin == "package" and not power_file(cache).is_file():
+        # A list is no reason to fetch anything.
+        return _POWER
+    found = find_dataset(dataset.name, folders, cache) if dataset.origin in ("builtin", "package") else dataset
     source = source_of(found)
     access = RowAccess(source, cache)
     state = [_VERSION, source.fingerprint(), access.is_indexed]

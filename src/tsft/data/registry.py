@@ -4,7 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,17 +13,21 @@ import pyarrow.parquet as parquet
 from tsft.data.dataset_info import FILE_NAME, read_dataset_info
 from tsft.data.files import SUFFIXES, data_files
 from tsft.data.mapping import GUESS, ColumnMapping
+from tsft.data.power_days import POWER_NAME, POWER_ROWS, materialise_power
 from tsft.data.provenance import read_provenance
 from tsft.data.synth.demo import DEMO_NAME, DEMO_ROWS, materialise_demo
 from tsft.errors import Message, UserError, message
+
+# By origin: what writes the file of a dataset that has none of its own.
+_MADE = {"builtin": materialise_demo, "package": materialise_power}
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
     """One dataset as the page lists it. `rows` is None while nobody has counted; a `problem` keeps it from being used.
 
-    origin: "info" (an entry of dataset_info.json), "file" (a data file in a folder), "path" (named by its path) or
-    "builtin".
+    origin: "info" (an entry of dataset_info.json), "file" (a data file in a folder), "path" (named by its path),
+    "builtin" (generated) or "package" (brought by another package).
     """
 
     name: str
@@ -38,9 +42,9 @@ class DatasetInfo:
 
 
 def list_datasets(folders: Iterable[Path]) -> list[DatasetInfo]:
-    """Every dataset in the folders, and `demo` last. A broken entry or file is listed with its problem.
+    """Every dataset in the folders, and last what needs no file: `demo` and `power_days`.
 
-    No two have the same name: a later one gets "-2", "-3" behind it.
+    A broken entry or file is listed with its problem. No two have the same name: a later one gets "-2", "-3" behind it.
     """
     found: list[DatasetInfo] = []
     taken: set[str] = set()
@@ -50,13 +54,13 @@ def list_datasets(folders: Iterable[Path]) -> list[DatasetInfo]:
                 name = _free_name(dataset.name, taken)
                 taken.add(name)
                 found.append(dataset if name == dataset.name else _renamed(dataset, name))
-    if DEMO_NAME not in taken:
-        found.append(DatasetInfo(DEMO_NAME, Path(DEMO_NAME), DEMO_ROWS, 0, "builtin"))
+    shipped = ((DEMO_NAME, DEMO_ROWS, "builtin"), (POWER_NAME, POWER_ROWS, "package"))
+    found += [DatasetInfo(name, Path(name), rows, 0, origin) for name, rows, origin in shipped if name not in taken]
     return found
 
 
 def find_dataset(name: str, folders: Sequence[Path], cache: Path) -> DatasetInfo:
-    """The usable dataset of this name, or at this path. The demo is written to `cache` at its first use.
+    """The usable dataset of this name, or at this path. What needs no file is written to `cache` at its first use.
 
     UserError when it has a problem, or when there is none (with the nearest names).
     """
@@ -66,10 +70,10 @@ def find_dataset(name: str, folders: Sequence[Path], cache: Path) -> DatasetInfo
         raise UserError(_unknown(name, list(listed)))
     if dataset.problem is not None:
         raise UserError(dataset.problem)
-    if dataset.origin == "builtin":
-        path = materialise_demo(cache)
-        return DatasetInfo(name, path, DEMO_ROWS, path.stat().st_size, "builtin", None, (path,))
-    return dataset
+    if dataset.origin not in _MADE:
+        return dataset
+    path = _MADE[dataset.origin](cache)
+    return replace(dataset, path=path, size_bytes=path.stat().st_size, files=(path,))
 
 
 def safe_name(text: str) -> str:
