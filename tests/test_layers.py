@@ -30,6 +30,8 @@ LAYERS = (
         "evaluation_commands",
         "evaluation_flags",
         "chat_commands",
+        "model_commands",
+        "model_flags",
         "chat_flags",
         "chat_series",
     ),

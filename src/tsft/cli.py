@@ -246,6 +246,13 @@ def _models_get(options: argparse.Namespace, language: str) -> int:
     return FINISHED
 
 
+def _models_new(options: argparse.Namespace, language: str) -> int:
+    from tsft.model_commands import new_model
+
+    new_model(options, language, print)
+    return FINISHED
+
+
 def _export(options: argparse.Namespace, language: str) -> int:
     from tsft.export_commands import export
 
@@ -376,6 +383,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "presets export": _presets,
     "models list": _models_list,
     "models get": _models_get,
+    "models new": _models_new,
     "export": _export,
     "evaluate": _evaluate,
     "predict": _evaluate,

@@ -14,6 +14,7 @@ from tsft.config.schema import Setting, section_names, setting_by_key, settings
 from tsft.errors import Problem, UserError, message
 from tsft.evaluation_flags import add_evaluate, add_predict
 from tsft.i18n import LANGUAGES, translate
+from tsft.model_flags import add_get, add_new
 from tsft.run.events import COMMANDS
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
@@ -130,10 +131,8 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
 
     models = _group(commands, "models", language)
     _command(models, "list", "models list", language, shared)
-    get = _command(models, "get", "models get", language, shared)
-    get.add_argument("model", metavar="NAME")
-    get.add_argument("--hub", choices=("huggingface", "modelscope"), default="huggingface")
-    get.add_argument("--revision", default="")
+    add_get(_command(models, "get", "models get", language, shared))
+    add_new(_command(models, "new", "models new", language, shared), language)
     return parser
 
 
