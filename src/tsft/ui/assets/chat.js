@@ -41,7 +41,7 @@
   const told = (button) => {
     const reply = Number(button.dataset.reply || 0);
     const part = selection && selection.reply === reply ? selection : { begin: 0, end: 0 };
-    return { do: button.dataset.do, reply, begin: part.begin, end: part.end };
+    return { do: button.dataset.do, kind: button.dataset.kind, reply, begin: part.begin, end: part.end };
   };
 
   // On a phone the conversation has no scroll bar of its own: the page scrolls.

@@ -1,5 +1,6 @@
 """The handlers of the conversation: ask, stop, ask again, edit, clear, and what is done with an answer."""
 
+import secrets
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,11 @@ from tsft.ui.chat.desk import Asked, ChatDesk, Updates, asked_of, is_new
 from tsft.ui.chat.explaining import explain, follow_explaining, stop_explaining
 from tsft.ui.chat.models import base_of, config_of
 from tsft.ui.chat.saving import save_reply
+from tsft.ui.chat.sources import from_generator
 from tsft.ui.chat.talk import DONE, Attached, Change, Talk, told_series
+
+# Of a series to begin with: how long it is, and out of how many.
+_START_POINTS, _SEEDS = 128, 100_000
 
 
 class Conversation:
@@ -159,6 +164,8 @@ class Conversation:
                 stop_explaining(self.engine, talk)
             elif do == "base":
                 self._ask_base(talk, reply, asked_of(sampling, beside))
+            elif do == "start":
+                self._start(talk, str(told.get("kind")), model, language, asked_of(sampling, beside))
         except UserError as error:
             return self.desk.refused(error, language)
         return {**self.desk.show(talk, model, language), **self.desk.slot(beside, language)}
@@ -177,6 +184,14 @@ class Conversation:
             talk.correcting = 0
             talk.touch()
         return self.desk.show(talk, model, language)
+
+    def _start(self, talk: Talk, kind: str, model: str | None, language: str, asked: Asked) -> None:
+        """Begin with a series that the generator makes for this task, and its question."""
+        series, question = from_generator(kind, secrets.randbelow(_SEEDS), _START_POINTS, language)
+        config = self._config(model)
+        with talk.lock:
+            talk.attach(series)
+        asking.ask_new(self.engine, talk, question, config, asked.options, asked.system)
 
     def _ask_base(self, talk: Talk, reply_id: int, asked: Asked) -> None:
         """The base of the model that answered, whichever is chosen now, with the system prompt of that answer."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from tsft.config.catalog import BUILTIN
 from tsft.data.encoding import RowReader
 from tsft.errors import Message, UserError, message
 from tsft.i18n import say_all, translate
@@ -113,7 +114,12 @@ class ChatDesk:
         last = turns[-1].own if turns else None
         has_base = last is not None and base_of(self.context.engine, config_of(self.context, last.model)) is not None
         return Look(
-            language, lambda name: model_words(name, results, language), has_base, self.patch_points(model), correcting
+            language,
+            lambda name: model_words(name, results, language),
+            has_base,
+            self.patch_points(model),
+            correcting,
+            is_builtin=model == BUILTIN,
         )
 
     def patch_points(self, model: str | None) -> int:

@@ -28,7 +28,8 @@ class Look:
     """What is needed beside the turns. name: words of a model; has_base: whether that of the last answer has a base.
 
     patch_points: points of a patch, 0 while unknown; correcting: the reply whose text is being corrected.
-    most_points: of each series that are drawn; `turns_html` knows how many.
+    most_points: of each series that are drawn; `turns_html` knows how many. is_builtin: whether the model that would
+    answer is the one that ships with tsft, whose limits are told.
     """
 
     language: str
@@ -37,18 +38,36 @@ class Look:
     patch_points: int = 0
     correcting: int = 0
     most_points: int = DRAWN_POINTS
+    is_builtin: bool = False
+
+
+# What a conversation can begin with in one click: a task of the generator, asked about a series made for it.
+STARTS = ("trend", "period", "spike", "level_shift", "events")
 
 
 def turns_html(turns: Sequence[Turn], look: Look) -> str:
     """The whole conversation; how to begin where there is none."""
     if not turns:
-        told = translate(look.language, "page.chat.empty")
-        return f'<div class="chat-empty"><p>{escape(told)}</p></div>'
+        return _beginning(look)
     last, look = len(turns) - 1, replace(look, most_points=points_each(_drawn(turns)))
     shown = "".join(_turn(place, turn, place == last, look) for place, turn in enumerate(turns))
     # All of it is sent anew with each change: read out it would be read from the beginning. `over_html` is instead.
     label = escape(translate(look.language, "page.tab.chat"), quote=True)
     return f'<div role="log" aria-live="off" aria-label="{label}">{shown}</div>'
+
+
+def _beginning(look: Look) -> str:
+    told = [translate(look.language, "page.chat.empty")]
+    if look.is_builtin:
+        told.append(translate(look.language, "page.chat.builtin_can"))
+    told.append(translate(look.language, "page.chat.start"))
+    said = "".join(f"<p>{escape(each)}</p>" for each in told)
+    buttons = "".join(
+        f'<button type="button" class="tool" data-do="start" data-kind="{each}">'
+        f"{escape(translate(look.language, f'page.data.task.{each}'))}</button>"
+        for each in STARTS
+    )
+    return f'<div class="chat-empty">{said}<div class="chat-do">{buttons}</div></div>'
 
 
 def over_html(reply: Reply | None, language: str) -> str:
