@@ -31,7 +31,8 @@ def commands() -> list[list[str]]:
 
 
 def test_the_settings_table_is_up_to_date() -> None:
-    assert with_table(README) == README, "run: python -m tsft.config.docs"
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert with_table(page) == page, "run: python -m tsft.config.docs"
 
 
 def test_a_missing_mark_is_told() -> None:

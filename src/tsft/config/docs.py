@@ -1,4 +1,4 @@
-"""The settings as a table for the README, made from the schema and the English sentences."""
+"""The settings as a table for `docs/settings.md`, made from the schema and the English sentences."""
 
 from pathlib import Path
 
@@ -45,5 +45,5 @@ def _default(setting: Setting) -> str:
 
 
 if __name__ == "__main__":
-    readme = Path("README.md")
-    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    page = Path("docs/settings.md")
+    page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")

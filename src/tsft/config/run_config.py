@@ -1,7 +1,7 @@
 """Every setting of a run: one frozen dataclass a section, one line a setting.
 
 A line's annotation, default and `setting(...)` are the only place where a fact about that setting stands. The form, the
-command line, presets, the check and the README's table are made from it by `schema.py`; words live in `locales/`
+command line, presets, the check and `docs/settings.md` are made from it by `schema.py`; words live in `locales/`
 (`setting.optim.learning_rate.label`, `.help`).
 """
 
