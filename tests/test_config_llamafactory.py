@@ -94,6 +94,8 @@ def test_a_training_file_is_mapped_exactly() -> None:
         "encoder.learning_rate": ("timeseries_sft_lr", 1e-5),
         "schedule.epochs": ("num_train_epochs", 3.0),
         "model.precision": ("bf16", "bf16"),
+        "quantization.method": ("quantization_bit", "bitsandbytes"),
+        "quantization.bits": ("quantization_bit", "4"),
         "data.validation": ("val_size", "fraction"),
         "data.validation_fraction": ("val_size", 0.1),
         "schedule.warmup_fraction": ("warmup_ratio", 0.02),
@@ -104,7 +106,6 @@ def test_a_training_file_is_mapped_exactly() -> None:
         "do_train": "own_way",
         "template": "own_way",
         "fp16": "off",
-        "quantization_bit": "none",
         "push_to_hub": "off",
     }
     assert check(found.config) == []
@@ -198,6 +199,11 @@ def test_a_saved_form_is_mapped_exactly() -> None:
         ({"add_tokens": "<pump>,<valve>"}, "model.new_tokens", ("<pump>", "<valve>")),
         ({"add_tokens": "<pump>", "resize_vocab": False}, "model.resize_vocabulary", True),
         ({"add_special_tokens": "<a>", "add_tokens": ["<b>"]}, "model.new_tokens", ("<b>", "<a>")),
+        ({"quantization_bit": 8}, "quantization.bits", "8"),
+        ({"quantization_bit": "4"}, "quantization.method", "bitsandbytes"),
+        ({"quantization_bit": 4, "quantization_method": "bnb"}, "quantization.method", "bitsandbytes"),
+        ({"quantization_bit": 4, "quantization_type": "fp4"}, "quantization.kind", "fp4"),
+        ({"quantization_bit": 4, "double_quantization": False}, "quantization.double", False),
         ({"optim": "adamw_8bit"}, "optim.optimizer", "adamw_bnb_8bit"),
         ({"swanlab_project": "kilns"}, "output.tracker_project", "kilns"),
         ({"trackio_space_id": "me/kilns"}, "output.trackio_space", "me/kilns"),
@@ -228,6 +234,11 @@ def test_values_are_turned_into_ours(tree: dict[str, Any], key: str, value: Any)
         ({"use_llama_pro": True}, "llama_pro"),
         ({"freeze_vision_tower": True}, "pictures"),
         ({"project": "huggingface"}, "off"),
+        ({"quantization_bit": 3}, "quantization_method"),
+        ({"quantization_method": "hqq"}, "not_quantised"),
+        ({"double_quantization": True}, "not_quantised"),
+        ({"double_quantization": False}, "off"),
+        ({"quantization_bit": None}, "off"),
     ],
 )
 def test_what_cannot_be_taken_over_says_why(tree: dict[str, Any], reason: str) -> None:
@@ -240,6 +251,10 @@ def test_what_cannot_be_taken_over_says_why(tree: dict[str, Any], reason: str) -
         ({"report_to": ["wandb", "neptune"], "use_swanlab": True}, {"report_to": "value"}),
         ({"mask_history": True, "train_on_prompt": True}, {"train_on_prompt": "overruled_history"}),
         ({"eval_strategy": False, "val_size": 0.1}, {"val_size": "no_validation"}),
+        (
+            {"quantization_bit": 4, "quantization_method": "hqq", "double_quantization": True},
+            dict.fromkeys(("quantization_bit", "quantization_method", "double_quantization"), "quantization_method"),
+        ),
         ({"eval_strategy": "no", "eval_dataset": "a"}, {"eval_dataset": "no_validation"}),
     ],
 )

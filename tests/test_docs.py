@@ -143,11 +143,17 @@ def test_it_says_the_same_as_the_import() -> None:
 # What a saved form may hold in a control, where "x" is none of its values.
 HELD = {
     "top.model_name": "ChatTS-8B", "top.hub_name": "modelscope", "top.finetuning_type": "freeze",
+    "top.quantization_bit": 4, "top.quantization_method": "bnb",
     "top.checkpoint_path": ["saves/a"], "top.rope_scaling": "yarn", "top.booster": "liger_kernel",
     "train.training_stage": "Pre-Training", "train.compute_type": "bf16", "train.lr_scheduler_type": "cosine",
     "train.report_to": ["wandb"], "train.badam_switch_mode": "random", "train.swanlab_mode": "local",
     "train.dataset": ["demo"], "train.extra_args": '{"optim": "sgd"}',
 }  # fmt: skip
+# Without these there, a control means nothing.
+BESIDE: dict[str, dict[str, Any]] = {
+    "train.use_llama_pro": {"top.finetuning_type": "freeze"},
+    "top.quantization_method": {"top.quantization_bit": 8},
+}
 # Told of in the guide as the nearest thing here; a saved form says nothing of series.
 NOT_IMPORTED = ("top.model_path", "train.freeze_vision_tower", "train.freeze_multi_modal_projector")
 
@@ -160,7 +166,7 @@ def test_a_control_with_a_setting_here_is_imported_into_it() -> None:
     for name, (here, _, _) in rows().items():
         if not keys_in(here) or name in NOT_IMPORTED:
             continue
-        beside = {"top.finetuning_type": "freeze"} if name == "train.use_llama_pro" else {}
+        beside = BESIDE.get(name, {})
         found = [import_form({name: value, **beside}) for value in held(name)]
         keys = {each.key for one in found for each in one.mapped}
         wanted = ["optim.optimizer"] if name == "train.extra_args" else keys_in(here)

@@ -66,7 +66,9 @@ FORBIDDEN = {("ui", "model")}
 # Parts that may load others at first use, so that the page and --help are there at once.
 LATE = ("cli", "engine")
 # Optional extras (modelscope brings requests), and what only a download, a picture or a spreadsheet needs.
-LATE_PACKAGES = ("modelscope", "requests", "huggingface_hub", "gguf", "matplotlib", "openpyxl")
+LATE_PACKAGES = (
+    "modelscope", "requests", "huggingface_hub", "gguf", "matplotlib", "openpyxl", "bitsandbytes", "torchao",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,6 @@ def test_what_is_not_there_ends_with_two(words: list[str], tmp_path: Path, capsy
     assert capsys.readouterr().err.strip()
 
 
-def test_a_preset_that_waits_is_not_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "chatts_8b_qlora_12gb", "--workspace", str(tmp_path)]) == BAD_SETTINGS
-    assert "cannot do yet" in capsys.readouterr().err
-
-
 def test_without_a_config_the_defaults_are_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--lora.rank", "0", "--workspace", str(tmp_path)]) == BAD_SETTINGS
     told = capsys.readouterr().err

@@ -11,12 +11,10 @@ from tsft.errors import UserError
 from tsft.store.imports import LARGEST_BYTES, read_tree
 from tsft.store.presets import (
     export_preset,
-    find_preset,
     import_preset,
     list_presets,
     load_preset,
     readable_preset,
-    refuse_waiting,
     rename_preset,
     save_preset,
     shipped_presets,
@@ -75,7 +73,6 @@ def test_a_shipped_preset_can_be_exported_and_comes_back_under_a_name_of_its_own
     imported = import_preset(workspace, export_preset(workspace, name)[1].encode(), "x.json")
     assert imported.preset.name == f"{name} 2"
     assert load_preset(workspace, imported.preset.name) == load_preset(workspace, name)
-    assert imported.preset.waits_for == find_preset(workspace, name).waits_for
 
 
 def test_importing_twice_replaces_nothing(workspace: Workspace) -> None:
@@ -137,12 +134,3 @@ def test_a_preset_is_renamed_with_everything_in_it(workspace: Workspace) -> None
             rename_preset(workspace, name, new)
     assert rename_preset(workspace, "new", "new").name == "new"
     assert own(workspace) == ["new", "taken"]
-
-
-def test_a_preset_that_waits_is_listed_and_refused_with_the_reason(workspace: Workspace) -> None:
-    preset = find_preset(workspace, "chatts_8b_qlora_12gb")
-    assert preset.waits_for is not None
-    with pytest.raises(UserError) as caught:
-        refuse_waiting(workspace, preset.name)
-    assert caught.value.message == preset.waits_for
-    refuse_waiting(workspace, "first_run")

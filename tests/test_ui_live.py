@@ -127,7 +127,7 @@ def test_start_begins_a_run_with_what_is_in_the_form(page: Page) -> None:
 def test_what_nobody_expected_of_a_start_is_shown_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     page = Page(PageContext(BrokenEngine()))
 
-    refusal, _, problems, _ = page.handlers.start_loaded(request(), "", "en", "", *values_of(page, SOUND))
+    refusal, _, problems, _ = page.handlers.start(request(), "en", "", *values_of(page, SOUND))
 
     assert [each.message.key for each in problems] == ["page.start_failed"]
     assert "RuntimeError: the disk is upside down" in refusal

@@ -40,7 +40,7 @@ def handler(page: Page, name: str, module: str, event: str = "click") -> Any:
 
 
 def start(page: Page) -> list[Any]:
-    return page.handlers.start_loaded(request(), "", "en", "", *values_of(page, SOUND))
+    return page.handlers.start(request(), "en", "", *values_of(page, SOUND))
 
 
 def keys(problems: Any) -> list[str]:
@@ -55,7 +55,7 @@ def test_a_start_that_would_end_a_chat_starts_nothing_until_somebody_agrees(page
     assert (refusal, keys(problems)) == ("", [f"page.frees.{slot.state}"])
     assert (engine.started, engine.held) == ([], slot)
 
-    refusal, _, problems, _ = page.handlers.start_agreed(request(), "", "en", "", *values_of(page, SOUND))
+    refusal, _, problems, _ = page.handlers.start_agreed(request(), "en", "", *values_of(page, SOUND))
     engine.join()
     assert (refusal, problems, engine.started, engine.held) == ("", [], [SOUND], Slot("free"))
 

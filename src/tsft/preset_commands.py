@@ -60,8 +60,6 @@ def _about(preset: Preset, language: str) -> Iterator[str]:
         yield translate(language, preset.needs_key)
     elif preset.about:
         yield preset.about
-    if preset.waits_for is not None:
-        yield say(language, preset.waits_for)
 
 
 def _title(preset: Preset, language: str) -> str:

@@ -13,7 +13,7 @@ from tsft.flags import read_settings
 from tsft.run.board import replay
 from tsft.run.state import ACTIVE
 from tsft.run_commands import sweep_of, waiting_lines
-from tsft.store.presets import load_preset, refuse_waiting
+from tsft.store.presets import load_preset
 from tsft.store.record import Record, busy
 from tsft.store.runs import run_config
 from tsft.store.workspace import Workspace, open_workspace
@@ -122,5 +122,4 @@ def _base_config(workspace: Workspace, name: str) -> RunConfig:
     is_file = name.endswith(".json") or Path(name).is_file()
     if is_file:
         return read_config(Path(name))
-    refuse_waiting(workspace, name)
     return load_preset(workspace, name)

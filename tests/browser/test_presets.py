@@ -37,29 +37,6 @@ def open_fold(page: Any, name: str) -> None:
         button.click()
 
 
-@pytest.mark.long
-def test_a_preset_that_waits_says_so_and_is_refused_at_start(open_page: Callable[..., Any], served: Served) -> None:
-    page = open_page()
-    page.click("#preset input")
-    page.get_by_role("option", name="QLoRA").click()
-    page.click("#preset-load")
-    told(page, "cannot do yet")
-    page.click("#start")
-    page.wait_for_selector("#refusal .box:has-text('4 bits')")
-    page.reload(wait_until="domcontentloaded")
-    page.wait_for_selector("html.tsft-ready", state="attached")
-    page.click("#start")
-    page.wait_for_selector("#refusal .box:has-text('4 bits')")
-    assert served.engine.started == []
-    page.click("#preset input")
-    page.get_by_role("option", name="First run").click()
-    page.click("#preset-load")
-    told(page, "First run")
-    page.click("#start")
-    page.wait_for_selector("#stop:not([disabled])")
-    assert len(served.engine.started) == 1
-
-
 # What the fields of a page show, frame by frame.
 WATCH = """(ids) => {
   window.seenFields = [];

@@ -134,7 +134,6 @@ class Service:
         config = first_config(self.settings.current().defaults)
         problems: list[Problem] = []
         if wanted.preset:
-            presets.refuse_waiting(self.workspace, wanted.preset)
             config = presets.load_preset(self.workspace, wanted.preset)
         if wanted.config is not None:
             config, found = readable_part(wanted.config, config)

@@ -1,10 +1,13 @@
-"""LLaMA-Factory's switches for what trains and what the model gains; some choose a way of tuning by themselves."""
+"""LLaMA-Factory's switches for what trains, what the model gains and in how few bits it is held.
+
+Some choose a way of tuning by themselves.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tsft.config.llamafactory_names import ARGUMENTS, OF_PICTURES
-from tsft.config.llamafactory_work import Work, is_on
+from tsft.config.llamafactory_work import OFF, Work, is_on
 
 _TOKEN_LISTS = ("add_tokens", "add_special_tokens")
 
@@ -65,6 +68,29 @@ def _resize(work: Work, argument: str, value: Any) -> None:
     work.put(argument, ARGUMENTS[argument], value or bool(_new_tokens(work)))
 
 
+def _quantised(work: Work, argument: str, value: Any) -> None:
+    """Bits turn quantising on there; the rest says how. Of its methods only bitsandbytes is here too."""
+    if not _is_quantised(work):
+        return work.leave(argument, "off" if value in OFF or argument == "quantization_bit" else "not_quantised")
+    if not _is_by_bitsandbytes(work):
+        return work.leave(argument, "quantization_method")
+    if argument == "quantization_method":
+        return work.put(argument, "quantization.method", "bitsandbytes")
+    if argument == "quantization_bit":
+        work.put(argument, "quantization.method", "bitsandbytes")
+    return work.put(argument, ARGUMENTS[argument], value)
+
+
+def _is_quantised(work: Work) -> bool:
+    return work.arguments.get("quantization_bit") not in OFF
+
+
+def _is_by_bitsandbytes(work: Work) -> bool:
+    """It quantises by bitsandbytes where no method is named; in 8 or 4 bits alone."""
+    method = str(work.arguments.get("quantization_method") or "bnb").lower()
+    return method in ("bnb", "bitsandbytes") and str(work.arguments.get("quantization_bit")) in ("4", "8")
+
+
 def _new_tokens(work: Work) -> list[str]:
     """Of both lists, each token once."""
     return list(dict.fromkeys(token for name in _TOKEN_LISTS for token in _listed(work.arguments.get(name))))
@@ -83,6 +109,8 @@ TUNING_CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
     "freeze_language_model": _language_model,
     **{name: _of_pictures for name in OF_PICTURES},
     "resize_vocab": _resize,
+    **{f"quantization_{name}": _quantised for name in ("bit", "method", "type")},
+    "double_quantization": _quantised,
     "add_tokens": _tokens,
     "add_special_tokens": _tokens,
 }

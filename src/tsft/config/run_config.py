@@ -24,6 +24,8 @@ ASKED = ("probes.source", ("validation", "pinned"))
 BADAM = ("optim.optimizer", names_of("badam"))
 MUON = ("optim.optimizer", names_of("muon"))
 STOPS = ("stopping.early", ("auto", "on"))
+BITSANDBYTES = ("quantization.method", ("bitsandbytes",))
+FOUR_BITS = ("quantization.bits", ("4",))
 ROPE = ("linear", "dynamic", "yarn", "llama3")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "swanlab", "trackio")
 
@@ -134,6 +136,21 @@ class AdapterSettings:
 
 
 @dataclass(frozen=True)
+class QuantizationSettings:
+    """In how few bits the weights of the decoder layers are held while an adapter trains.
+
+    Encoder, embeddings and head keep the precision of the run.
+    """
+
+    method: str = setting("none", choices=("none", "bitsandbytes", "torchao"))
+    bits: str = setting("4", choices=("4", "8"), when=BITSANDBYTES)
+    kind: str = setting("nf4", choices=("nf4", "fp4"), when=FOUR_BITS)
+    double: bool = setting(True, when=FOUR_BITS)
+    compute: str = setting("auto", choices=("auto", "fp32", "bf16", "fp16"), advanced=True, when=FOUR_BITS)
+    threshold: float = setting(6.0, low=0.0, high=1000.0, advanced=True, when=("quantization.bits", ("8",)))
+
+
+@dataclass(frozen=True)
 class OptimSettings:
     optimizer: str = setting("adamw_torch", choices=tuple(OPTIMIZERS))
     learning_rate: float = setting(1e-4, low=ABOVE_ZERO, high=1.0)
@@ -239,6 +256,7 @@ class RunConfig:
     tuning: TuningSettings = section(TuningSettings)
     lora: LoraSettings = section(LoraSettings)
     adapter: AdapterSettings = section(AdapterSettings)
+    quantization: QuantizationSettings = section(QuantizationSettings)
     optim: OptimSettings = section(OptimSettings)
     galore: GaloreSettings = section(GaloreSettings)
     apollo: ApolloSettings = section(ApolloSettings)

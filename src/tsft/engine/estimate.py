@@ -32,6 +32,7 @@ class Sizes:
     adapted_inputs, ranks: of the linears with an adapter. trained_norms: widths of the norms that train.
     trained_matrices: parameters that are cast for 16-bit arithmetic. largest_trained: parameters of the largest tensor.
     tied_trained: parameters of an embedding that trains and is the head as well. file_bytes: weights on disk.
+    quantisable: weights that can be held in few bits, the largest matrix among them.
     """
 
     parameters: int
@@ -55,6 +56,8 @@ class Sizes:
     tied_trained: int = 0
     encoder_layers: int = 5
     file_bytes: int = 0
+    quantisable: int = 0
+    largest_quantisable: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the run computes. frozen_bytes: of a weight that does not train (a fraction when it is quantised)."""
+    """How the run computes. frozen_bytes: of a weight that does not train; quantised_bytes: of one that is quantised,
+    with its share of the scales, 0 when none is."""
 
     is_half: bool = False
     frozen_bytes: float = FLOAT
@@ -79,11 +83,12 @@ class Plan:
     accumulates: bool = False
     dropout: bool = False
     on_gpu: bool = False
+    quantised_bytes: float = 0.0
 
 
 def memory_parts(sizes: Sizes, batch: Batch, plan: Plan, process_bytes: int) -> tuple[MemoryPart, ...]:
     """The parts at the worst of four moments: weights being read, start and end of backward, optimizer step."""
-    weights = round((sizes.parameters - sizes.trained) * plan.frozen_bytes) + sizes.trained * FLOAT
+    weights = weights_bytes(sizes, plan)
     gradients = sizes.trained * FLOAT
     states = sizes.trained * state_bytes(plan.optimizer)
     activations = kept_bytes(sizes, batch, plan)
@@ -101,6 +106,13 @@ def memory_parts(sizes: Sizes, batch: Batch, plan: Plan, process_bytes: int) -> 
     names = ("weights", "gradients", "optimizer", "activations", "working")
     worst = max(moments, key=sum)
     return (MemoryPart("process", process_bytes), *map(MemoryPart, names, worst))
+
+
+def weights_bytes(sizes: Sizes, plan: Plan) -> int:
+    """All weights: trained ones in float32, quantised ones in few bits, the rest as the run computes."""
+    few = sizes.quantisable if plan.quantised_bytes else 0
+    rest = sizes.parameters - sizes.trained - few
+    return round(few * plan.quantised_bytes + rest * plan.frozen_bytes) + sizes.trained * FLOAT
 
 
 def state_bytes(optimizer: str) -> int:
@@ -153,6 +165,9 @@ def _working(sizes: Sizes, batch: Batch, plan: Plan) -> int:
     """Buffers of the operation at work: gradients of a layer's widest parts, or of the logits."""
     tokens = batch.rows * batch.tokens
     widest = 3 * tokens * max(sizes.forward, sizes.hidden) * FLOAT
+    if plan.quantised_bytes:
+        # A matrix is made whole for each product: in the type it was quantised from, then in the arithmetic's.
+        widest += 2 * sizes.largest_quantisable * (HALF if plan.is_half else FLOAT)
     if plan.attention == "eager":
         widest = max(widest, 2 * tokens * sizes.heads * batch.tokens * FLOAT)
     return max(widest, 2 * batch.labelled * sizes.vocabulary * FLOAT)

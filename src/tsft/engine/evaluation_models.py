@@ -6,10 +6,12 @@ from pathlib import Path
 
 from tsft.config.catalog import base_model, is_hub_name
 from tsft.config.run_config import EncoderSettings, ModelSettings, RunConfig
+from tsft.engine.quantised import as_settings, wished
 from tsft.engine.restore import result_folder
 from tsft.errors import Problem, UserError, message
 from tsft.model.changes import ModelChanges
 from tsft.model.families import read_record
+from tsft.model.quantization import Quantization
 from tsft.run.evaluation import EvaluationSettings
 from tsft.store.models import local_model
 from tsft.store.runs import Result, RunFolder, list_results, run_config
@@ -61,7 +63,8 @@ def base_of(config: RunConfig, workspace: Workspace) -> RunConfig | None:
         if trained is None:
             return None
         if not trained.model.continue_from:
-            return RunConfig(model=replace(trained.model, precision=config.model.precision), encoder=trained.encoder)
+            model = replace(trained.model, precision=config.model.precision)
+            return RunConfig(model=model, encoder=trained.encoder, quantization=trained.quantization)
         earlier = trained.model.continue_from
     return None
 
@@ -104,13 +107,19 @@ def _bases(found: Sequence[Candidate], workspace: Workspace) -> Iterator[Candida
         if base is None or any(_is_same(base, one) for one in known):
             continue
         known.append(base)
-        yield Candidate(Path(base.model.name).name or base.model.name, base.model.name, base, each.trained)
+        yield Candidate(_base_name(base), base.model.name, base, each.trained)
+
+
+def _base_name(base: RunConfig) -> str:
+    """One that is held in few bits is another model than the same by its name alone."""
+    name, held = Path(base.model.name).name or base.model.name, wished(base)
+    return name if held is None else f"{name}, {held.name}"
 
 
 def _is_same(base: RunConfig, other: RunConfig) -> bool:
     """Whether both are one model, whatever way of computing it the runs chose."""
     model = replace(other.model, attention=base.model.attention, liger=base.model.liger)
-    if model != base.model:
+    if model != base.model or other.quantization != base.quantization:
         return False
     # A base that was named by itself says nothing of an encoder; the run's own is meant.
     return other.encoder in (base.encoder, RunConfig().encoder)
@@ -163,4 +172,6 @@ def _told_by_adapter(path: Path, workspace: Workspace) -> RunConfig | None:
         resize_vocabulary=changes.resizes_vocabulary,
         new_tokens=changes.new_tokens,
     )
-    return RunConfig(model=model, encoder=replace(EncoderSettings(), **(record.get("new_encoder") or {})))
+    encoder = replace(EncoderSettings(), **(record.get("new_encoder") or {}))
+    held = as_settings(Quantization.from_json(record.get("quantization")))
+    return RunConfig(model=model, encoder=encoder, quantization=held)

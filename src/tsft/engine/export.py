@@ -32,10 +32,12 @@ from tsft.engine.export_trial import difference, equal_answers, probe_rows, read
 from tsft.engine.restore import Fetching, base_folder, merged, open_result, result_folder
 from tsft.engine.sources import watched_loading
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
+from tsft.model.adapters import dequantised
 from tsft.model.families import read_config, read_record
 from tsft.model.layouts import exceeds_vocabulary, lacks_code, save_chatts, save_plain
 from tsft.model.loading import Loaded
 from tsft.model.processor import SeriesProcessor
+from tsft.model.quantization import NEVER_WHOLE, Quantization, method_of, quantised
 from tsft.model.reload import Order, Reading, readings
 from tsft.run.export import (
     ADAPTER,
@@ -130,21 +132,28 @@ def export(plan: Plan, exported: Callable[[], Exported]) -> None:
     base_path = base_folder(plan.source, plan.workspace, fetching)
     base = _first_base(plan, base_path)
     formats = _formats(plan, base_path)
+    _refuse_given(settings, base_path)
     require_room(plan.target, formats.bytes, settings.is_zipped)
     with unfinished(plan.target) as working:
         folder = working / (plan.target.stem if settings.is_zipped else plan.target.name)
         folder.mkdir()
+        notes: tuple[Message, ...]
         if settings.form == ADAPTER:
             test = _adapter(plan, folder, base_path, base, formats)
+            held = quantised(
+                read_config(base_path), Quantization.from_json(read_record(plan.source).get("quantization"))
+            )
+            notes = () if held is None else (message("export.quantised_adapter", how=held.name),)
         else:
-            test = _whole(plan, folder, formats)
+            test, notes = _whole(plan, folder, formats)
         plan.say(test=test)
         if not test.agrees():
             raise UserError(message("export.disagrees", why=test.worst().to_json()))
         copy_licenses(base.folder, folder)
         write_record(folder, settings.form, formats.written, plan.source, plan.run, test)
-        write_card(folder, exported(), plan.run, base, test, _carried(settings.form, folder, folder.name))
-        _deliver(plan, folder, working, base)
+        told = (*notes, *_carried(settings.form, folder, folder.name))
+        write_card(folder, exported(), plan.run, base, test, told)
+        _deliver(plan, folder, working, base, notes)
 
 
 def run_of(source: Path, record: Record) -> RunInfo | None:
@@ -186,7 +195,7 @@ class _Formats:
 
 def _formats(plan: Plan, base: Path) -> _Formats:
     settings = plan.settings
-    elements = weights_elements(base) + (weights_elements(plan.source) if plan.source != base else 0)
+    elements = _whole_elements(base) + (weights_elements(plan.source) if plan.source != base else 0)
     written = written_format(settings.dtype, read_config(base))
     free = psutil.virtual_memory().available
     if settings.device == "cuda":
@@ -199,17 +208,38 @@ def _formats(plan: Plan, base: Path) -> _Formats:
     return _Formats(written, computed, size, attention)
 
 
-def _whole(plan: Plan, folder: Path, formats: _Formats) -> SelfTest:
-    """A whole model into the folder, compared with the trained one before and after."""
+def _whole_elements(base: Path) -> int:
+    """How many numbers the weights of the base are when they are whole; of quantised ones, at most so many."""
+    held = quantised(read_config(base), None)
+    if held is None:
+        return weights_elements(base)
+    return round(sum(path.stat().st_size for path in base.glob("*.safetensors")) / held.bytes_a_weight)
+
+
+def _refuse_given(settings: ExportSettings, base: Path) -> None:
+    """Raise UserError where weights that came quantised would have to be made whole and cannot be."""
+    if settings.form != ADAPTER and method_of(read_config(base)) in NEVER_WHOLE:
+        raise UserError(Problem("form", message("model.quantised_stays")))
+
+
+def _whole(plan: Plan, folder: Path, formats: _Formats) -> tuple[SelfTest, tuple[Message, ...]]:
+    """A whole model into the folder, compared with the trained one before and after; and what is worth knowing."""
     loaded = _opened(plan, formats)
     rows = probe_rows(plan.run.folder if plan.run else None, loaded.processor)
     trained = _ask(plan, loaded, rows)
-    merge, best = None, trained
+    merge, apart, best = None, None, trained
+    notes: tuple[Message, ...] = ()
     if isinstance(loaded.model, PeftModel):
         plan.enter("merging")
-        loaded = merged(loaded)
+        if loaded.quantised is not None:
+            values = {"computed": formats.computed, "written": formats.written}
+            notes = (message("export.dequantised", how=loaded.quantised.name, **values),)
+            loaded = replace(loaded, model=dequantised(loaded.model), quantised=None)
+            best = _ask(plan, loaded, rows)
+            apart = difference(trained, best)
+        whole, loaded = best, merged(loaded)
         best = _ask(plan, loaded, rows)
-        merge = difference(trained, best)
+        merge = difference(whole, best)
     _cast(loaded.model, formats.written)
     _write(plan, loaded, folder)
     written, rounding = best, None
@@ -226,7 +256,8 @@ def _whole(plan: Plan, folder: Path, formats: _Formats) -> SelfTest:
     found = read_fresh(order, plan.obey)
     limit = tolerance(trained, formats.computed)
     equal = equal_answers(trained, found)
-    return SelfTest(len(rows), equal, difference(written, found), merge, rounding, limit, formats.computed)
+    test = SelfTest(len(rows), equal, difference(written, found), merge, rounding, limit, formats.computed, apart)
+    return test, notes
 
 
 def _adapter(plan: Plan, folder: Path, base_path: Path, base: Base, formats: _Formats) -> SelfTest:
@@ -264,10 +295,18 @@ def _opened(plan: Plan, formats: _Formats) -> Loaded:
     fetching = Fetching(lambda done, total: plan.progress("downloading", "bytes")(done, total, ""), plan.should_stop)
     step = plan.progress("loading", "tensors")
     with watched_loading(lambda done, total: step(done, total, plan.source.name), plan.obey):
-        loaded = open_result(plan.source, plan.workspace, dtype, fetching, attention=formats.attention)
+        loaded = open_result(
+            plan.source,
+            plan.workspace,
+            dtype,
+            fetching,
+            attention=formats.attention,
+            device=plan.settings.device,
+        )
     if loaded.encoder_is_new:
         raise UserError(Problem("result", message("export.nothing_trained", path=plan.source.name)))
-    loaded.model.to(plan.settings.device)
+    if loaded.quantised is None:
+        loaded.model.to(plan.settings.device)
     return loaded
 
 
@@ -285,7 +324,7 @@ def _write(plan: Plan, loaded: Loaded, folder: Path) -> None:
     plan.obey()
 
 
-def _deliver(plan: Plan, folder: Path, working: Path, base: Base) -> None:
+def _deliver(plan: Plan, folder: Path, working: Path, base: Base, notes: tuple[Message, ...]) -> None:
     """The folder or its zip under its name, then on the hub if that is wished; a push that fails takes nothing back."""
     settings = plan.settings
     size = folder_bytes(folder)
@@ -299,7 +338,7 @@ def _deliver(plan: Plan, folder: Path, working: Path, base: Base) -> None:
         put(folder, plan.target)
         folder = plan.target
     place = str(plan.target.with_suffix("") if settings.is_zipped else plan.target)
-    notes = (*_carried(settings.form, folder, place), *_license_notes(base))
+    notes = (*notes, *_carried(settings.form, folder, place), *_license_notes(base))
     plan.say(path=str(plan.target), size_bytes=size, notes=notes)
     logger.info("exported %s as %s (%.1f MB)", plan.source.name, settings.form, size / 1e6)
     if settings.repository:

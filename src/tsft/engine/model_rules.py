@@ -15,9 +15,13 @@ logger = logging.getLogger(__name__)
 
 _NOT_HERE = "readiness.model_not_here"
 # The settings that a sketch follows: while one of them is wrong, there is nothing to make.
-_SKETCHED = ("model", "encoder", "tuning", "lora", "adapter", "optim", "galore", "apollo", "badam")
+_SKETCHED = ("model", "encoder", "tuning", "lora", "adapter", "optim", "galore", "apollo", "badam", "quantization")
 # The model layer knows no settings: those that its sentences are about.
-_FIELDS = {"model.rope_already": "model.rope_scaling", "model.rope_missing": "model.rope_scaling"}
+_FIELDS = {
+    "model.rope_already": "model.rope_scaling",
+    "model.rope_missing": "model.rope_scaling",
+    "model.quantised_already": "quantization.method",
+}
 
 
 def model_problems(config: RunConfig, book: SketchBook, found: Iterable[Problem] = ()) -> list[Problem]:

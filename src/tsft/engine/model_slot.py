@@ -9,14 +9,18 @@ import torch
 
 from tsft.config.run_config import RunConfig
 from tsft.engine.device import choose_precision, give_memory_back
+from tsft.engine.quantised import held_as, wished
 from tsft.engine.restore import Fetching, base_folder, model_changes, new_encoder, open_result, result_folder
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.errors import UserError, message
 from tsft.model.loading import Loaded, load
+from tsft.model.quantization import Quantised
 from tsft.store.workspace import Workspace
 
 # Weights and what a forward pass takes besides; files are half precision at most times, float32 takes twice as much.
 _HALF_SHARE, _FULL_SHARE = 1.2, 2.2
+# Where the decoder is quantised: embeddings, head and encoder, which are not, and a matrix that is made whole.
+_WHOLE_SHARE = 0.5
 
 
 class ModelSlot:
@@ -56,7 +60,7 @@ class ModelSlot:
         key = (
             RunConfig(model=config.model)
             if config.model.continue_from
-            else RunConfig(model=config.model, encoder=config.encoder)
+            else RunConfig(model=config.model, encoder=config.encoder, quantization=config.quantization)
         )
         if self._held is not None and self._held[0] == key:
             return self._held[1]
@@ -78,17 +82,27 @@ def loaded_model(config: RunConfig, workspace: Workspace, fetching: Fetching, *,
     settings = config.model
     earlier = result_folder(settings.continue_from, workspace) if settings.continue_from else None
     source = earlier or model_folder(settings, workspace, fetching.progress, fetching.should_stop)
-    weights = _weights_bytes(base_folder(source, workspace, fetching))
+    base = base_folder(source, workspace, fetching)
+    weights = _weights_bytes(base)
     dtype = choose_precision(config, weights).frozen
     if spares_memory:
-        _refuse_large(weights, dtype)
+        _refuse_large(weights, dtype, held_as(config, source, base))
     if earlier is not None:
         loaded = open_result(earlier, workspace, dtype, fetching, attention=settings.attention)
     else:
         encoder, changes = new_encoder(config), model_changes(config)
-        loaded = load(source, dtype=dtype, attention=settings.attention, new_encoder=encoder, changes=changes)
+        loaded = load(
+            source,
+            dtype=dtype,
+            attention=settings.attention,
+            new_encoder=encoder,
+            changes=changes,
+            quantization=wished(config),
+        )
     model: Any = loaded.model
-    model.to("cuda" if torch.cuda.is_available() else "cpu", dtype).eval()
+    if loaded.quantised is None:  # such weights are in their place already
+        model.to("cuda" if torch.cuda.is_available() else "cpu", dtype)
+    model.eval()
     return loaded
 
 
@@ -101,8 +115,11 @@ def _weights_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
-def _refuse_large(weights_bytes: int, dtype: torch.dtype) -> None:
-    needed = weights_bytes * (_FULL_SHARE if dtype == torch.float32 else _HALF_SHARE)
+def _refuse_large(weights_bytes: int, dtype: torch.dtype, held: Quantised | None) -> None:
+    share = _FULL_SHARE if dtype == torch.float32 else _HALF_SHARE
+    if held is not None:
+        share = held.bytes_a_weight / 2 + _WHOLE_SHARE
+    needed = weights_bytes * share
     free = psutil.virtual_memory().available
     if needed > free:
         raise UserError(message("engine.no_room_beside", needed=f"{needed / 1e9:.1f}", free=f"{free / 1e9:.1f}"))

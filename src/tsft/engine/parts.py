@@ -7,6 +7,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import ALL_LAYERNORM_LAYERS
 
 from tsft.errors import Problem, UserError, message
+from tsft.model.quantization import is_packed
 
 ENCODER = "ts_encoder"
 
@@ -20,12 +21,12 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
 
 
 def linear_names(model: nn.Module, *, in_encoder: bool) -> list[str]:
-    """Full names of the `nn.Linear`s of the encoder, or of the language model without its head."""
+    """Full names of the linear layers of the encoder, or of the language model without its head; quantised ones too."""
     head = model.get_output_embeddings() if isinstance(model, PreTrainedModel) else None
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and module is not head and (ENCODER in name) == in_encoder
+        if is_linear(module) and module is not head and (ENCODER in name) == in_encoder
     ]
 
 
@@ -73,6 +74,11 @@ def modules_named(model: nn.Module, part: str, field: str) -> list[nn.Module]:
 def is_named(name: str, part: str) -> bool:
     """Whether `part` is the whole name or ends it ("q_proj", "layers.3.mlp")."""
     return bool(part) and (name == part or name.endswith(f".{part}"))
+
+
+def is_linear(module: nn.Module) -> bool:
+    """Whether the module is a linear layer, of whole or of quantised weights."""
+    return isinstance(module, nn.Linear) or is_packed(module)
 
 
 def is_norm(module: nn.Module) -> bool:

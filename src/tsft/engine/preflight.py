@@ -19,9 +19,12 @@ from tsft.engine.device import has_fast_bf16
 from tsft.engine.extra_arguments import extra_problems
 from tsft.engine.liger import liger_problems
 from tsft.engine.optimizers import missing_for
+from tsft.engine.quantised import quantization_problems, wished
 from tsft.engine.restore import result_folder
 from tsft.engine.trackers import tracker_problems
 from tsft.errors import Problem, UserError, message
+from tsft.model.families import read_record
+from tsft.model.quantization import Quantization
 from tsft.store.models import local_model
 from tsft.store.runs import TRAINED_WEIGHTS, read_json
 from tsft.store.workspace import Workspace
@@ -43,7 +46,7 @@ def preflight(config: RunConfig, workspace: Workspace) -> list[Problem]:
 
 def machine_problems(config: RunConfig) -> list[Problem]:
     """What this machine and its packages say, whatever the files are."""
-    return [*_machine(config), *tracker_problems(config), *liger_problems(config)]
+    return [*_machine(config), *quantization_problems(config), *tracker_problems(config), *liger_problems(config)]
 
 
 def _machine(config: RunConfig) -> Iterator[Problem]:
@@ -91,6 +94,13 @@ def _continued(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
         kind = read_json(path / ADAPTER_CONFIG).get("peft_type")
         if config.tuning.method in ADAPTERS and kind != adapter_kind(config.tuning.method):
             yield Problem("tuning.method", message("preflight.other_adapter", path=path.name, kind=str(kind)))
+    if (path / ADAPTER_CONFIG).is_file() and wished(config) is not None:
+        # The adapter says how its base is held; taken into the base, that is whole and in memory already.
+        held = Quantization.from_json(read_record(path).get("quantization"))
+        goes_on = config.tuning.method in ADAPTERS and not config.tuning.create_new_adapter
+        if goes_on and wished(config) != held:
+            how = held.name if held is not None else "–"
+            yield Problem("quantization.method", message("preflight.quantised_otherwise", path=path.name, how=how))
     if (path / TRAINED_WEIGHTS).is_file() and config.tuning.method in ADAPTERS:
         # An adapter must name a base that can be loaded on its own, and this checkpoint holds only what was trained.
         yield Problem("model.continue_from", message("preflight.checkpoint_not_for_lora", path=path.name))

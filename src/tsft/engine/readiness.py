@@ -120,6 +120,7 @@ def estimate_memory(
         accumulates=schedule.gradient_accumulation > 1,
         dropout=config.tuning.method == "lora" and config.lora.dropout > 0,
         on_gpu=on_gpu,
+        quantised_bytes=known.quantised.bytes_a_weight if known.quantised is not None else 0.0,
     )
     batch = longest_batch(rows, config)
     process = 0 if on_gpu else process_bytes + FIRST_STEP_BYTES

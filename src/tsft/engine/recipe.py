@@ -24,6 +24,7 @@ from tsft.engine.liger import use_liger
 from tsft.engine.packing import packed
 from tsft.engine.preparing import prepared_rows
 from tsft.engine.probes import Probing, choose_probes
+from tsft.engine.quantised import refuse_unfit_for_few_bits, wished
 from tsft.engine.rehearsal import StepClock, longest_only
 from tsft.engine.reporter import Reporter
 from tsft.engine.restore import Fetching, base_folder, merged, model_changes, new_encoder, open_result, result_folder
@@ -93,9 +94,13 @@ def _load_model(job: Job) -> tuple[Loaded, Precision]:
                 attention=config.model.attention,
                 new_encoder=new_encoder(config),
                 changes=model_changes(config),
+                quantization=wished(config),
             )
         else:
             loaded = _load_earlier(job, earlier, precision, fetching)
+    refuse_unfit_for_few_bits(loaded, config)
+    if loaded.quantised is not None:
+        job.note("info", message("run.quantised", how=loaded.quantised.name, precision=precision.name))
     if config.model.liger:
         use_liger(loaded.model)
     if loaded.encoder_is_new:
@@ -109,9 +114,20 @@ def _load_earlier(job: Job, path: Path, precision: Precision, fetching: Fetching
     """What another run left. An adapter goes on training; other ways of tuning take it into the base first."""
     tuning = job.config.tuning
     goes_on = tuning.method in ADAPTERS and not tuning.create_new_adapter
-    attention = job.config.model.attention
-    loaded = open_result(path, job.workspace, precision.frozen, fetching, attention=attention, is_trainable=goes_on)
-    return loaded if goes_on else merged(loaded)
+    loaded = open_result(
+        path,
+        job.workspace,
+        precision.frozen,
+        fetching,
+        attention=job.config.model.attention,
+        is_trainable=goes_on,
+        quantization=wished(job.config),
+    )
+    if goes_on or not isinstance(loaded.model, PeftModel):
+        return loaded
+    if loaded.quantised is not None:
+        job.note("info", message("run.dequantised", how=loaded.quantised.name, precision=precision.name))
+    return merged(loaded)
 
 
 def _weights_bytes(folder: Path) -> int:

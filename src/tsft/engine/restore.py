@@ -15,6 +15,7 @@ from tsft.model.adapters import load_adapter, merged_model
 from tsft.model.changes import ModelChanges
 from tsft.model.families import NewEncoder, read_record
 from tsft.model.loading import Loaded, load
+from tsft.model.quantization import Quantization
 from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, run_config
 from tsft.store.workspace import Workspace
 
@@ -43,10 +44,13 @@ def open_result(
     *,
     attention: str = "sdpa",
     is_trainable: bool = False,
+    quantization: Quantization | None = None,
+    device: str = "",
 ) -> Loaded:
     """The model of an adapter folder (as a PeftModel), of a whole model, or of a checkpoint that holds trained weights.
 
-    Raises UserError when the folder holds none of these.
+    The base of an adapter is quantised as it was in training, a whole model as `quantization` says; either is put on
+    `device` then (see `loading.load`). Raises UserError when the folder holds none of these.
     """
     if (path / "adapter_config.json").is_file():
         base = _adapter_base(path, workspace, fetching)
@@ -54,7 +58,9 @@ def open_result(
         if (base / "adapter_config.json").is_file():
             # Made on top of another adapter, which belongs into its base first.
             below = merged(open_result(base, workspace, dtype, fetching, attention=attention))
-        return load_adapter(path, base, dtype, attention=attention, is_trainable=is_trainable, base=below)
+        return load_adapter(
+            path, base, dtype, attention=attention, is_trainable=is_trainable, base=below, device=device
+        )
     if (path / TRAINED_WEIGHTS).is_file():
         config = run_config(RunFolder(path.parent.parent))
         loaded = _base_of_run(config, workspace, dtype, fetching, attention)
@@ -63,7 +69,7 @@ def open_result(
         load_trained(loaded.model, path)
         return Loaded(loaded.model, loaded.processor, loaded.family, encoder_is_new=False)
     if (path / "config.json").is_file():
-        return load(path, dtype=dtype, attention=attention)
+        return load(path, dtype=dtype, attention=attention, quantization=quantization, device=device)
     raise UserError(message("restore.not_a_result", path=str(path)))
 
 
@@ -80,7 +86,7 @@ def base_folder(path: Path, workspace: Workspace, fetching: Fetching) -> Path:
 
 
 def merged(loaded: Loaded) -> Loaded:
-    """The same with an adapter's weights put into the base; a whole model as it is."""
+    """The same with an adapter's weights put into the base, made whole if it is quantised; a whole model as it is."""
     if not isinstance(loaded.model, PeftModel):
         return loaded
     return Loaded(merged_model(loaded.model), loaded.processor, loaded.family, encoder_is_new=False)

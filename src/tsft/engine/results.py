@@ -9,11 +9,13 @@ from peft import PeftModel
 
 from tsft.config.run_config import RunConfig
 from tsft.engine.job import Job
+from tsft.engine.quantised import wished
 from tsft.engine.restore import model_changes, new_encoder, result_folder
 from tsft.model.adapters import save_adapter
 from tsft.model.changes import ModelChanges
 from tsft.model.families import NewEncoder, read_record
 from tsft.model.loading import Loaded, save
+from tsft.model.quantization import Quantization
 from tsft.store.workspace import Workspace
 
 
@@ -21,7 +23,7 @@ from tsft.store.workspace import Workspace
 class Origin:
     """Where an adapter belongs. new_encoder: how the base's encoder was made, None when the base brings its own.
 
-    changes: what the base was loaded differently from how it was saved.
+    changes: what the base was loaded differently from how it was saved. quantization: how its weights were held.
     """
 
     base: str
@@ -29,6 +31,7 @@ class Origin:
     revision: str
     new_encoder: NewEncoder | None
     changes: ModelChanges = ModelChanges()
+    quantization: Quantization | None = None
 
 
 def origin_of(config: RunConfig, workspace: Workspace, loaded: Loaded) -> Origin:
@@ -36,14 +39,15 @@ def origin_of(config: RunConfig, workspace: Workspace, loaded: Loaded) -> Origin
     settings = config.model
     if not settings.continue_from:
         encoder = new_encoder(config) if loaded.encoder_is_new else None
-        return Origin(settings.name, settings.hub, settings.revision, encoder, model_changes(config))
+        return Origin(settings.name, settings.hub, settings.revision, encoder, model_changes(config), wished(config))
     earlier = read_record(result_folder(settings.continue_from, workspace))
     # A whole model is the base itself; so is an adapter that was taken into its base for a new one.
     if "base" not in earlier or config.tuning.create_new_adapter:
-        return Origin(settings.continue_from, settings.hub, "", None)
+        return Origin(settings.continue_from, settings.hub, "", None, quantization=wished(config))
     made = earlier.get("new_encoder")
     encoder, changes = NewEncoder(**made) if made else None, ModelChanges.from_json(earlier.get("changes"))
-    return Origin(earlier["base"], earlier.get("hub", ""), earlier.get("revision", ""), encoder, changes)
+    held = Quantization.from_json(earlier.get("quantization"))
+    return Origin(earlier["base"], earlier.get("hub", ""), earlier.get("revision", ""), encoder, changes, held)
 
 
 def write_adapter(model: PeftModel, loaded: Loaded, origin: Origin, folder: Path) -> None:
@@ -57,6 +61,7 @@ def write_adapter(model: PeftModel, loaded: Loaded, origin: Origin, folder: Path
         revision=origin.revision,
         new_encoder=origin.new_encoder,
         changes=origin.changes,
+        quantization=origin.quantization,
     )
 
 

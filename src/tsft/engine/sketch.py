@@ -19,27 +19,28 @@ from tsft.config.run_config import ADAPTERS, ModelSettings, RunConfig
 from tsft.engine.estimate import Sizes
 from tsft.engine.optimizers import refuse_unfit
 from tsft.engine.parts import ENCODER, decoder_layers, is_norm
+from tsft.engine.quantised import quantised_weights, refuse_unfit_for_few_bits, wished
 from tsft.engine.restore import merged, model_changes, new_encoder, result_folder
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary
 from tsft.errors import UserError, message
 from tsft.model.adapters import load_adapter
 from tsft.model.builtin import make_builtin
 from tsft.model.families import read_record
-from tsft.model.loading import Loaded, load
+from tsft.model.loading import META, Loaded, load
 from tsft.model.processor import SeriesProcessor
+from tsft.model.quantization import Quantised
 from tsft.run.events import Group
 from tsft.store.models import local_model
 from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, run_config
 from tsft.store.workspace import Workspace
-
-META = {"device_map": "meta"}
 
 
 @dataclass(frozen=True)
 class Sketch:
     """What is known of a model before it is loaded. source_bytes: weights of the base model.
 
-    encoder: how the encoder trains: full, lora or frozen. is_adapter: whether the result is one.
+    encoder: how the encoder trains: full, lora or frozen. is_adapter: whether the result is one. quantised: how the
+    run will hold the weights of the decoder layers; the sketch has them whole.
     """
 
     sizes: Sizes
@@ -50,6 +51,7 @@ class Sketch:
     encoder_is_new: bool
     trains_positions: bool
     is_adapter: bool
+    quantised: Quantised | None = None
 
 
 def sketch(config: RunConfig, workspace: Workspace) -> Sketch:
@@ -57,6 +59,7 @@ def sketch(config: RunConfig, workspace: Workspace) -> Sketch:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="for .* copying from a non-meta parameter")
         loaded, folder = _untuned(config, workspace)
+        refuse_unfit_for_few_bits(loaded, config)
         model = _tuned(loaded, config)
     refuse_unfit(model, config)
     encoder = [(name, each.requires_grad) for name, each in model.named_parameters() if ENCODER in name]
@@ -69,6 +72,7 @@ def sketch(config: RunConfig, workspace: Workspace) -> Sketch:
         encoder_is_new=loaded.encoder_is_new,
         trains_positions=any(trains and "position_embedding" in name for name, trains in encoder),
         is_adapter=isinstance(model, PeftModel),
+        quantised=loaded.quantised,
     )
 
 
@@ -106,6 +110,8 @@ def sizes_of(model: nn.Module, file_bytes: int) -> Sizes:
         tied_trained=embedding.numel() if embedding.requires_grad and settings.tie_word_embeddings else 0,
         encoder_layers=int(settings.ts.get("num_layers", 5)),
         file_bytes=file_bytes,
+        quantisable=sum(quantised_weights(model)),
+        largest_quantisable=max(quantised_weights(model), default=0),
     )
 
 
@@ -168,7 +174,18 @@ def _untuned(config: RunConfig, workspace: Workspace) -> tuple[Loaded, Path]:
     if not config.model.continue_from:
         folder = _base_folder(config.model, workspace)
         changes, encoder = model_changes(config), new_encoder(config)
-        return load(folder, dtype=torch.float32, new_encoder=encoder, changes=changes, **META), folder
+        quantization = wished(config)
+        return (
+            load(
+                folder,
+                dtype=torch.float32,
+                new_encoder=encoder,
+                changes=changes,
+                quantization=quantization,
+                **META,
+            ),
+            folder,
+        )
     path = result_folder(config.model.continue_from, workspace)
     if (path / "adapter_config.json").is_file():
         record = read_record(path)
@@ -180,7 +197,7 @@ def _untuned(config: RunConfig, workspace: Workspace) -> tuple[Loaded, Path]:
     if (path / TRAINED_WEIGHTS).is_file():
         loaded, folder = _untuned(run_config(RunFolder(path.parent.parent)), workspace)
         return dataclasses.replace(merged(loaded), encoder_is_new=False), folder
-    return load(path, dtype=torch.float32, **META), path
+    return load(path, dtype=torch.float32, quantization=wished(config), **META), path
 
 
 def _base_folder(settings: ModelSettings, workspace: Workspace) -> Path:

@@ -6,7 +6,7 @@ from importlib import metadata
 
 from tsft import __version__
 
-PACKAGES = ("torch", "transformers", "peft", "accelerate")
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "torchao")
 
 
 @cache

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import ModulesToSaveWrapper
 from transformers import PreTrainedModel
 
@@ -21,6 +22,7 @@ from tsft.model.changes import ModelChanges
 from tsft.model.families import Family, NewEncoder, read_record
 from tsft.model.loading import Loaded, load
 from tsft.model.processor import SeriesProcessor, companion_files, load_tokenizer
+from tsft.model.quantization import Quantization, dequantise, is_quantised
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +38,13 @@ def save_adapter(
     new_encoder: NewEncoder | None = None,
     init_seed: int | None = None,
     changes: ModelChanges = ModelChanges(),  # noqa: B008 (frozen)
+    quantization: Quantization | None = None,
 ) -> Path:
     """Write the adapter (with the full encoder, where `modules_to_save` names it) and where it belongs.
 
     `new_encoder` is what the base was given when it had no encoder: its seed rebuilds the frozen parts. `init_seed` is
     the torch seed set right before PEFT made the adapter: initialisations that draw random numbers and change the base
-    (`pissa_niter_…`) can only be repeated with it.
+    (`pissa_niter_…`) can only be repeated with it. `quantization`: how the weights of the base were held.
     """
     config = model.peft_config[model.active_adapter]
     init = getattr(config, "init_lora_weights", None)
@@ -59,6 +62,7 @@ def save_adapter(
         "new_encoder": asdict(new_encoder) if new_encoder else None,
         "init_seed": init_seed,
         "changes": asdict(changes),
+        "quantization": quantization.to_json() if quantization else None,
     }
     (folder / "tsft.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return folder
@@ -76,7 +80,8 @@ def load_adapter(
 ) -> Loaded:
     """The base of `base_folder` with the adapter of `folder` on it; `model` is a PeftModel.
 
-    `base` is that of `base_folder` when it is in memory already, as when it has to be merged first.
+    The base is quantised as it was in training. `base` is that of `base_folder` when it is in memory already, as when
+    it has to be merged first.
     """
     folder = Path(folder)
     if not (folder / "adapter_config.json").is_file():
@@ -86,7 +91,13 @@ def load_adapter(
         raise UserError(message("model.no_record", folder=str(folder)))
     changes = ModelChanges.from_json(record.get("changes"))
     base = base or load(
-        base_folder, dtype=dtype, attention=attention, new_encoder=_encoder_of(record), changes=changes, **options
+        base_folder,
+        dtype=dtype,
+        attention=attention,
+        new_encoder=_encoder_of(record),
+        changes=changes,
+        quantization=Quantization.from_json(record.get("quantization")),
+        **options,
     )
     _check_same_encoder(record, base, folder, base_folder)
     with torch.random.fork_rng():
@@ -96,17 +107,49 @@ def load_adapter(
     family = Family.from_json(record["family"])
     processor = SeriesProcessor(load_tokenizer(folder), family, companion_files(folder))
     logger.info("loaded the adapter of %s onto %s", folder.name, Path(base_folder).name)
-    return Loaded(model, processor, family, encoder_is_new=False)
+    return Loaded(model, processor, family, encoder_is_new=False, quantised=base.quantised)
 
 
 def merged_model(model: PeftModel) -> PreTrainedModel:
-    """The base with the adapter's weights in it and nothing of PEFT left around any module."""
+    """The base with the adapter's weights in it and nothing of PEFT left around any module.
+
+    A quantised base is made whole first (`dequantised`): its few bits could not hold what was learnt.
+    """
+    if is_quantised(model):
+        model = dequantised(model)
     whole = model.merge_and_unload()
     # LN tuning's own way of merging leaves the modules that were saved whole in their wrappers.
     wrapped = [(name, module) for name, module in whole.named_modules() if isinstance(module, ModulesToSaveWrapper)]
     for name, wrapper in wrapped:
         whole.set_submodule(name, wrapper.modules_to_save[wrapper.active_adapters[0]])
     return whole
+
+
+def dequantised(model: PeftModel) -> PeftModel:
+    """The same adapter on the same base with whole weights, in the type of the weights that never were quantised.
+
+    The given model is used up.
+    """
+    name = model.active_adapter
+    config, learnt = model.peft_config[name], get_peft_model_state_dict(model, save_embedding_layers=False)
+    base = _without_adapter(model)
+    dequantise(base, base.get_input_embeddings().weight.dtype)
+    # Whatever sat around the weights was of the kind that knows quantised ones.
+    whole = get_peft_model(base, config, adapter_name=name, autocast_adapter_dtype=False)
+    set_peft_model_state_dict(whole, learnt, adapter_name=name)
+    return whole.eval()
+
+
+def _without_adapter(model: PeftModel) -> PreTrainedModel:
+    """The base with its own layers again. PEFT's `unload` refuses some adapters on 4-bit layers."""
+    base = model.get_base_model()
+    for name, module in list(base.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            base.set_submodule(name, module.get_base_layer())
+        elif isinstance(module, ModulesToSaveWrapper):
+            base.set_submodule(name, module.original_module)
+    del base.peft_config
+    return base
 
 
 def _encoder_of(record: Mapping[str, Any]) -> NewEncoder:

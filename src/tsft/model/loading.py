@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -30,20 +31,38 @@ from tsft.model.families import (
 )
 from tsft.model.fusion import classes_for, make_config, suppress_series_tokens
 from tsft.model.processor import SeriesProcessor, add_series_tokens, companion_files, load_tokenizer
+from tsft.model.quantization import (
+    Quantised,
+    Quantization,
+    checked_checkpoint,
+    device_map,
+    keep_trainable,
+    library_config,
+    method_of,
+    packed_modules,
+    quantised,
+    require_packages,
+)
 
 # ChatTS keeps the encoder at the top level; ours sits on the backbone. transformers applies the reverse when it saves.
 _KEY_MAPPING = {r"^ts_encoder\.": "model.ts_encoder."}
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+# `options` of a model without its weights: names and shapes alone.
+META: Mapping[str, Any] = MappingProxyType({"device_map": "meta"})
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model with what it needs to read series. `encoder_is_new`: its weights are a seed's, so train it in full."""
+    """A model with what it needs to read series. `encoder_is_new`: its weights are a seed's, so train it in full.
+
+    quantised: how the weights of its decoder layers are held, None when they are whole.
+    """
 
     model: PreTrainedModel
     processor: SeriesProcessor
     family: Family
     encoder_is_new: bool
+    quantised: Quantised | None = None
 
 
 def load(
@@ -55,16 +74,24 @@ def load(
     allow_pickle: bool = False,
     round_to_float16: bool | None = None,
     changes: ModelChanges = ModelChanges(),  # noqa: B008 (frozen)
+    quantization: Quantization | None = None,
+    device: str = "",
     **options: Any,
 ) -> Loaded:
     """The model of `folder` in `dtype`, on the CPU unless `options` (passed to `from_pretrained`) say otherwise.
 
     `new_encoder` is used only when the folder holds a plain language model. `round_to_float16` overrides the family's.
-    `changes` are made to the model on the way, the same each time.
+    `changes` are made to the model on the way, the same each time. With `quantization`, and where the folder holds
+    quantised weights, the decoder layers are in few bits and the model is on `device` ("": the GPU if there is one).
+    With `META` all shapes are those of whole weights.
     """
     folder = Path(folder)
-    raw = with_longer_positions(read_config(folder), changes)
     names = weight_names(folder, allow_pickle)
+    raw = with_longer_positions(checked_checkpoint(read_config(folder), names, str(folder)), changes)
+    if quantization is not None and method_of(raw):
+        raise UserError(message("model.quantised_already", folder=str(folder), method=method_of(raw)))
+    held = quantised(raw, quantization)
+    raw, options = _with_few_bits(raw, held, quantization, dtype, device, options)
     backbone = backbone_type(raw, names)
     encoder_is_new = not any(name.startswith(("ts_encoder.", "model.ts_encoder.")) for name in names)
     tokenizer = load_tokenizer(folder)
@@ -84,7 +111,9 @@ def load(
     add_tokens(tokenizer, changes)
     choose_template(tokenizer, encoder_is_new)
     raw = {**raw, "ts_token_start_index": start_id, "ts_token_end_index": end_id}
-    model = _load_weights(folder, backbone, raw, identity, dtype, attention, allow_pickle, options)
+    left_out = packed_modules(names) if options.get("device_map") == "meta" else set()
+    model = _load_weights(folder, backbone, raw, identity, dtype, attention, allow_pickle, left_out, options)
+    keep_trainable(model)
     if encoder_is_new:
         model.model.ts_encoder.reset(new_encoder.seed)
     if changes.resizes_vocabulary:
@@ -92,7 +121,7 @@ def load(
     suppress_series_tokens(model)
     _set_end_of_turn(model, end_of_turn_ids(tokenizer))
     companions = {} if encoder_is_new else companion_files(folder)
-    return Loaded(model, SeriesProcessor(tokenizer, family, companions), family, encoder_is_new)
+    return Loaded(model, SeriesProcessor(tokenizer, family, companions), family, encoder_is_new, held)
 
 
 def save(model: PreTrainedModel, processor: SeriesProcessor, folder: Path, *, shard: str = "50GB") -> Path:
@@ -152,6 +181,26 @@ def _hidden_size(raw: Mapping[str, Any], folder: Path) -> int:
     return int(raw["hidden_size"])
 
 
+def _with_few_bits(
+    raw: dict[str, Any],
+    held: Quantised | None,
+    wanted: Quantization | None,
+    dtype: torch.dtype,
+    device: str,
+    options: dict[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """config.json and options with which transformers loads quantised weights, or the outline of whole ones."""
+    if held is None:
+        return raw, options
+    if options.get("device_map") == "meta":
+        # What quantised weights look like depends on the method and says less.
+        more = {"ignore_mismatched_sizes": True} if method_of(raw) else {}
+        return {name: value for name, value in raw.items() if name != "quantization_config"}, {**options, **more}
+    require_packages(held.method)
+    more = {"quantization_config": library_config(wanted, dtype)} if wanted is not None else {}
+    return raw, {"device_map": device_map(device), **options, **more}
+
+
 def _load_weights(
     folder: Path,
     backbone: str,
@@ -160,8 +209,10 @@ def _load_weights(
     dtype: torch.dtype,
     attention: str,
     allow_pickle: bool,
+    left_out: set[str],
     options: dict[str, Any],
 ) -> PreTrainedModel:
+    """left_out: modules whose weights need not be there."""
     config = make_config(backbone, raw, identity)
     try:
         with BUILDING:
@@ -181,7 +232,11 @@ def _load_weights(
         if not (is_mismatch or isinstance(error, SafetensorError)):
             raise
         raise UserError(message("model.weights_unreadable", folder=str(folder), reason=str(error)[:300])) from error
-    missing = sorted(name for name in report["missing_keys"] if ".ts_encoder." not in name)
+    missing = sorted(
+        name
+        for name in report["missing_keys"]
+        if ".ts_encoder." not in name and name.rpartition(".")[0] not in left_out
+    )
     encoder_missing = sorted(name for name in report["missing_keys"] if ".ts_encoder." in name)
     if encoder_missing and len(encoder_missing) < len(list(model.model.ts_encoder.parameters())):
         missing += encoder_missing

@@ -103,8 +103,9 @@ def opened(order: Order) -> tuple[Any, SeriesProcessor]:
     """The model and the processor of an exported folder of any form."""
     folder, dtype = Path(order.folder), getattr(torch, order.dtype)
     if order.base:
-        loaded = load_adapter(folder, Path(order.base), dtype, attention=order.attention)
-        return loaded.model.to(order.device), loaded.processor
+        loaded = load_adapter(folder, Path(order.base), dtype, attention=order.attention, device=order.device)
+        model = loaded.model if loaded.quantised is not None else loaded.model.to(order.device)
+        return model, loaded.processor
     if is_plain(folder):
         return PlainWithSeries(folder, dtype, order.attention).to(order.device), SeriesProcessor.load(folder)
     loaded = load(folder, dtype=dtype, attention=order.attention)

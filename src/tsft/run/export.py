@@ -74,7 +74,8 @@ class SelfTest:
     was merged. rounding: of the written model against the trained one where the number format is another, else None.
     tolerance: what the first two may be. answers_equal: how many of `rows` answers are the trained model's, letter by
     letter.
-    precision: what was computed in.
+    precision: what was computed in. quantised: of the trained model with its base made whole against the one that was
+    trained, None where the base was never quantised; it is not judged, since quantised products are not exact.
     """
 
     rows: int
@@ -84,6 +85,7 @@ class SelfTest:
     rounding: float | None = None
     tolerance: float = TOLERANCE
     precision: str = "float32"
+    quantised: float | None = None
 
     def agrees(self) -> bool:
         """False for a difference that is not a number, too."""
@@ -101,6 +103,8 @@ class SelfTest:
         ]
         if self.merge is not None:
             told.append(message("export.test.merge", value=_figure(self.merge)))
+        if self.quantised is not None:
+            told.append(message("export.test.quantised", value=_figure(self.quantised)))
         if self.rounding is not None:
             told.append(message("export.test.rounding", value=_figure(self.rounding)))
         told.append(message("export.test.answers", equal=self.answers_equal, rows=self.rows))
@@ -115,11 +119,11 @@ class SelfTest:
         if not isinstance(tree, Mapping):
             return None
         whole = [tree.get(name) for name in ("rows", "answers_equal")]
-        real = [tree.get(name) for name in ("reload", "merge", "rounding", "tolerance")]
+        real = [tree.get(name) for name in ("reload", "merge", "rounding", "tolerance", "quantised")]
         is_ours = all(isinstance(each, int) for each in whole) and isinstance(tree.get("precision"), str)
         if not is_ours or not all(each is None or isinstance(each, (int, float)) for each in real):
             return None
-        names = [each.name for each in dataclasses.fields(SelfTest)]
+        names = [each.name for each in dataclasses.fields(SelfTest) if each.name in tree]
         return None if real[0] is None or real[3] is None else SelfTest(**{name: tree[name] for name in names})
 
 

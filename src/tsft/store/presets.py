@@ -17,16 +17,13 @@ from tsft.resources import resource_folder
 from tsft.store.imports import import_tree, is_own, read_tree
 from tsft.store.workspace import Workspace, slug
 
-# What `about.waits_for` in a preset's file may name, each with its sentence `preset.waits.<name>`.
-WAITS_FOR = ("quantised_loading",)
-
 
 @dataclass(frozen=True)
 class Preset:
     """A preset as a list shows it. `problem` says why its file cannot be read, None when it can.
 
     about: a shipped one has its sentences in the locales (`title_key`, `about_key`, `needs_key`), an own one its text
-    here. waits_for: what tsft cannot do yet that this preset is for; until then it can be looked at, not started.
+    here.
     """
 
     name: str
@@ -34,7 +31,6 @@ class Preset:
     is_shipped: bool
     about: str = ""
     problem: Message | None = None
-    waits_for: Message | None = None
 
     @property
     def title_key(self) -> str:
@@ -95,13 +91,6 @@ def find_preset(workspace: Workspace, name: str) -> Preset:
         if preset.name == name:
             return preset
     raise UserError(message("preset.unknown", name=name, names=", ".join(preset.name for preset in presets)))
-
-
-def refuse_waiting(workspace: Workspace, name: str) -> None:
-    """Raise UserError when the preset is for something that tsft cannot do yet."""
-    waits_for = find_preset(workspace, name).waits_for
-    if waits_for is not None:
-        raise UserError(waits_for)
 
 
 def save_preset(
@@ -205,8 +194,7 @@ def _describe(path: Path, is_shipped: bool) -> Preset:
         return Preset(path.stem, path, is_shipped, problem=error.message)
     texts = about if isinstance(about, Mapping) else {}
     name = path.stem if is_shipped else str(texts.get("name") or path.stem)
-    waits_for = message(f"preset.waits.{texts['waits_for']}") if texts.get("waits_for") in WAITS_FOR else None
-    return Preset(name, path, is_shipped, str(texts.get("text") or ""), waits_for=waits_for)
+    return Preset(name, path, is_shipped, str(texts.get("text") or ""))
 
 
 def _read(path: Path) -> Mapping[str, Any]:

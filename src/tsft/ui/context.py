@@ -47,17 +47,13 @@ class DatasetChoice:
 
 @dataclass(frozen=True)
 class PresetChoice:
-    """A preset offered by name. A shipped one has its sentences in the locales under the keys, an own one its `about`.
-
-    waits_for: why it cannot be started yet, None when it can.
-    """
+    """A preset offered by name: a shipped one has its sentences in the locales under the keys, an own its `about`."""
 
     name: str
     title_key: str = ""
     about_key: str = ""
     needs_key: str = ""
     about: str = ""
-    waits_for: Message | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from tsft.ui.live import IDLE_SECONDS, View
 from tsft.ui.mode_box import differs_html
 from tsft.ui.parts import Parts
 from tsft.ui.preset_box import about_html
-from tsft.ui.presets import refuse_waiting
 from tsft.ui.top_bar import fetch_update, offered, path_of, result_choices
 from tsft.ui.train_tab import errors_html, problems_html, remaining_problems, start_run
 from tsft.ui.widgets import limited, shown
@@ -161,27 +160,19 @@ class Handlers:
         return monitor.said(f"{newest.name}: {translate(language, 'page.next.interrupted', step=newest.step)}")
 
     def start(self, request: gr.Request, language: str, parent: str, *values: Any) -> list[Any]:
-        return self.start_loaded(request, "", language, parent, *values)
-
-    def start_loaded(
-        self, request: gr.Request, loaded: str | None, language: str, parent: str, *values: Any
-    ) -> list[Any]:
-        """Start, unless the preset in the form is for something that cannot be done yet; what is wrong is shown.
+        """Start; what is wrong is shown.
 
         Where a chat would end, nothing is started: the problems hold that as a warning, for the page to ask.
         """
-        return self._start(request, loaded, language, parent, values)
+        return self._start(request, language, parent, values)
 
-    def start_agreed(
-        self, request: gr.Request, loaded: str | None, language: str, parent: str, *values: Any
-    ) -> list[Any]:
+    def start_agreed(self, request: gr.Request, language: str, parent: str, *values: Any) -> list[Any]:
         """The same after somebody agreed that a chat ends."""
-        return self._start(request, loaded, language, parent, values, may_end_chat=True)
+        return self._start(request, language, parent, values, may_end_chat=True)
 
     def _start(
         self,
         request: gr.Request,
-        loaded: str | None,
         language: str,
         parent: str,
         values: Sequence[Any],
@@ -190,8 +181,7 @@ class Handlers:
     ) -> list[Any]:
         form, context = self._form, self._context
         try:
-            problems = refuse_waiting(context, loaded)
-            problems = problems or start_run(form, context, who(request), values, parent, may_end_chat=may_end_chat)
+            problems = start_run(form, context, who(request), values, parent, may_end_chat=may_end_chat)
         except Exception as error:  # noqa: BLE001 (the outermost frame of the request: logged and shown as a sentence)
             logger.exception("Start failed")
             why = without_secrets(f"{type(error).__name__}: {error}")[:300]

@@ -100,8 +100,8 @@ class Page:
         parts.knows_limits.change(parts.form.marks, parts.knows_limits, marked, **PRIVATE)
         train.start.click(None, js=PRESS, **PRIVATE)
         answers = [train.refusal, train.errors, parts.problems, parts.remembered]
-        given = [train.presets.loaded, language, parts.parent, *parts.form.widgets]
-        started = train.start.click(handlers.start_loaded, given, answers, **PRIVATE)
+        given = [language, parts.parent, *parts.form.widgets]
+        started = train.start.click(handlers.start, given, answers, **PRIVATE)
         agreed = train.asking.yes.click(handlers.start_agreed, given, answers, **PRIVATE)
         for event in (started, agreed):
             event.then(**tick).then(None, js=RELEASE, **PRIVATE)
@@ -111,7 +111,7 @@ class Page:
         wire_command_bar(train.commands, self.context, language, tick, who)
         desk = Desk(
             parts.form, self.context, parts.live, language, parts.problems, train.refusal, parts.parent,
-            train.presets.loaded, tick, (started, agreed), field_labels, who,
+            tick, (started, agreed), field_labels, who,
         )  # fmt: skip
         wire_queue_box(train.queue, desk)
 

@@ -109,7 +109,7 @@ def wire_preset_box(box: PresetBox, row: PresetRow, context: PageContext, langua
 
 
 def about_html(context: PageContext, name: str, language: str) -> str:
-    """What a preset is for and what it needs; and what it waits for, where it cannot be started yet."""
+    """What a preset is for and what it needs."""
     preset = next((each for each in context.presets() if each.name == name), None)
     if preset is None:
         return ""
@@ -133,8 +133,7 @@ def imported_html(imported: ImportedPreset, file_name: str, language: str) -> st
 
 def _sentences(preset: PresetChoice, language: str) -> Sequence[str]:
     keys = [key for key in (preset.about_key, preset.needs_key) if key]
-    waits_for = [say(language, preset.waits_for)] if preset.waits_for is not None else []
-    return [*(translate(language, key) for key in keys), *([preset.about] if preset.about else []), *waits_for]
+    return [*(translate(language, key) for key in keys), *([preset.about] if preset.about else [])]
 
 
 def _names(context: PageContext, language: str, name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from tsft.config.run_config import RunConfig
-from tsft.errors import Problem, UserError
+from tsft.errors import UserError
 from tsft.i18n import say, say_all, translate
 from tsft.ui import monitor
 from tsft.ui.context import PageContext
@@ -22,7 +22,7 @@ class PresetRow:
     """The controls of the row; `said` shows what came of a click.
 
     rest: loads what can be read of a preset, after what cannot has been said. loaded: the preset in the form, kept by
-    the browser as the form itself is: one that waits for something may not be started after a reload either.
+    the browser as the form itself is.
     """
 
     name: Any
@@ -69,12 +69,10 @@ def wire_presets(
     outputs = [row.said, row.rest, row.loaded, *form.widgets, *more_outputs]
 
     def put_in(name: str, config: RunConfig, language: str, mode: str) -> list[Any]:
-        waits_for = next((each.waits_for for each in context.presets() if each.name == name), None)
         done = translate(language, "page.preset.loaded", name=title_of(context, name, language))
-        sentence = f"{done} {say(language, waits_for)}" if waits_for is not None else done
         hidden = gr.update(visible=False)
         controls = controls_of(form, context, config)
-        return [monitor.said(sentence), hidden, name, *controls, *more_updates(config, language, mode)]
+        return [monitor.said(done), hidden, name, *controls, *more_updates(config, language, mode)]
 
     def load(name: str, chosen_language: str, chosen_mode: str) -> list[Any]:
         try:
@@ -92,21 +90,19 @@ def wire_presets(
             sentence = monitor.said(_all_named(error, chosen_language), is_bad=True)
             return [sentence, gr.update(visible=False), *(gr.skip() for _ in outputs[2:])]
 
-    def save(name: str, loaded: str | None, chosen_language: str, *values: Any) -> tuple[str, Any, Any]:
+    def save(name: str, chosen_language: str, *values: Any) -> tuple[str, Any, Any]:
         try:
             saved = context.save_preset(name or "", form.config(values))
         except UserError as error:
             return monitor.said(say_all(chosen_language, error), is_bad=True), gr.skip(), gr.skip()
         choices = preset_words(context, chosen_language)["choices"]
         done = translate(chosen_language, "page.preset.saved", name=saved)
-        # What waits for something may not be started under another name either.
-        now_loaded = gr.skip() if refuse_waiting(context, loaded) else saved
-        return monitor.said(done), gr.update(choices=choices, value=saved), now_loaded
+        return monitor.said(done), gr.update(choices=choices, value=saved), saved
 
     row.load.click(load, [row.name, language, mode], outputs, **PRIVATE)
     row.rest.click(load_rest, [row.name, language, mode], outputs, **PRIVATE)
     row.name.change(lambda: gr.update(visible=False), None, row.rest, **BESIDE)
-    row.save.click(save, [row.name, row.loaded, language, *form.widgets], [row.said, row.name, row.loaded], **PRIVATE)
+    row.save.click(save, [row.name, language, *form.widgets], [row.said, row.name, row.loaded], **PRIVATE)
 
 
 def controls_of(form: Form, context: PageContext, config: RunConfig) -> list[Any]:
@@ -114,12 +110,6 @@ def controls_of(form: Form, context: PageContext, config: RunConfig) -> list[Any
     updates = dict(zip(form.keys, form.updates(config), strict=True))
     choices = dataset_choices(context, config.data.folder)
     return [{**update, "choices": choices} if key in DATASET_KEYS else update for key, update in updates.items()]
-
-
-def refuse_waiting(context: PageContext, loaded: str | None) -> list[Problem]:
-    """Why the preset that was loaded into the form cannot be started yet; nothing when it can."""
-    waits_for = next((each.waits_for for each in context.presets() if each.name == loaded), None)
-    return [Problem("", waits_for)] if waits_for is not None else []
 
 
 def preset_words(context: PageContext, language: str) -> dict[str, Any]:

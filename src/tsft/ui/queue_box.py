@@ -17,7 +17,6 @@ from tsft.ui import monitor
 from tsft.ui.context import PageContext
 from tsft.ui.events import PRIVATE
 from tsft.ui.form import Form
-from tsft.ui.presets import refuse_waiting
 from tsft.ui.words import Words
 
 # What is in the way of a run and ends by itself, and the question whether to wait for it.
@@ -40,7 +39,7 @@ element.addEventListener('click', (event) => {
 class Desk:
     """What the queue needs of the page around it.
 
-    problems, refusal: what the last Start was told. parent: the run whose clone is in the form. loaded: its preset.
+    problems, refusal: what the last Start was told. parent: the run whose clone is in the form.
     tick: the arguments of a tick after an answer. started: the events of a Start. labels: of the fields, in a language.
     who: the person behind a request.
     """
@@ -52,7 +51,6 @@ class Desk:
     problems: Any
     refusal: Any
     parent: Any
-    loaded: Any
     tick: dict[str, Any]
     started: Sequence[Any]
     labels: Callable[[str], Mapping[str, str]]
@@ -136,18 +134,16 @@ def wire_queue_box(box: QueueBox, desk: Desk) -> None:
     def not_now() -> list[Any]:
         return [gr.update(visible=False), "", []]
 
-    def put(loaded: str, chosen_language: str, parent: str, request: gr.Request, *values: Any) -> list[Any]:
+    def put(chosen_language: str, parent: str, request: gr.Request, *values: Any) -> list[Any]:
         def queue() -> Sequence[str]:
-            _refuse(refuse_waiting(context, loaded))
             return context.engine.enqueue([form.config(values)], desk.who(request), parent=parent)
 
         return answered(queue, chosen_language)
 
-    def put_sweep(loaded: str, chosen_language: str, parent: str, request: gr.Request, *given: Any) -> list[Any]:
+    def put_sweep(chosen_language: str, parent: str, request: gr.Request, *given: Any) -> list[Any]:
         told, values = _told(given), given[2 * SWEEP_ROWS :]
 
         def queue() -> Sequence[str]:
-            _refuse(refuse_waiting(context, loaded))
             configs = sweep_configs(form.config(values), told)
             return context.engine.enqueue(configs, desk.who(request), sweep=", ".join(told), parent=parent)
 
@@ -166,7 +162,7 @@ def wire_queue_box(box: QueueBox, desk: Desk) -> None:
     for event in desk.started:
         event.then(ask, [desk.problems, language], [box.question, box.text, box.said], **PRIVATE)
     outputs = [box.said, box.question, desk.refusal, desk.problems]
-    given = [desk.loaded, language, desk.parent]
+    given = [language, desk.parent]
     for button in (box.add, box.enqueue):
         button.click(put, [*given, *form.widgets], outputs, **PRIVATE).then(**desk.tick)
     box.not_now.click(not_now, None, [box.question, desk.refusal, desk.problems], **PRIVATE)
@@ -209,11 +205,6 @@ def _told(given: Sequence[Any]) -> dict[str, list[str]]:
     """The values by setting, from the sweep's settings followed by its lines of values; empty rows are left out."""
     keys, typed = given[:SWEEP_ROWS], given[SWEEP_ROWS : 2 * SWEEP_ROWS]
     return {key: parse_values(text) for key, text in zip(keys, typed, strict=True) if key and text and text.strip()}
-
-
-def _refuse(problems: Sequence[Problem]) -> None:
-    if problems:
-        raise UserError(*problems)
 
 
 def _change(context: PageContext, run: str, does: str, by: str) -> None:

@@ -1,4 +1,4 @@
-"""The top bar: language, model, hub, path, tuning type, what to continue from, precision; and fetching a model."""
+"""The top bar: language, model, hub, path, tuning type, what to continue from, precision, quantising; and fetching."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def place_top_bar(form: Form, words: Words) -> TopBar:
         form.place("model.name", "model.hub")
         path = gr.Textbox(interactive=True, elem_id="path", max_lines=1, min_width=120, elem_classes=["setting"])
         words.add(path, label="page.path", info="page.path_help")
-        form.place("tuning.method", "model.continue_from", "model.precision")
+        form.place("tuning.method", "model.continue_from", "model.precision", "quantization.method")
     return TopBar(language, path, fetch, fetches)
 
 

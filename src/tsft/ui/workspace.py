@@ -125,5 +125,5 @@ def preset_choice(preset: presets.Preset) -> PresetChoice:
     """A preset as the page lists it."""
     if preset.is_shipped:
         keys = (preset.title_key, preset.about_key, preset.needs_key)
-        return PresetChoice(preset.name, *keys, waits_for=preset.waits_for)
-    return PresetChoice(preset.name, about=preset.about, waits_for=preset.waits_for)
+        return PresetChoice(preset.name, *keys)
+    return PresetChoice(preset.name, about=preset.about)
