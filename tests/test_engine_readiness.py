@@ -233,6 +233,16 @@ def test_shorter_rows_are_named_last_and_with_what_the_optimizer_allows(optimize
     assert changes_until(lambda config: config.data.cutoff_length <= 100, **changes) == "cutoff_length"
 
 
+@pytest.mark.parametrize(
+    ("method", "key"), [("lora", "quantization"), ("ia3", "quantization"), ("hra", None), ("freeze", None)]
+)
+def test_four_bits_are_named_where_the_way_of_tuning_goes_with_them(method: str, key: str | None) -> None:
+    def fits(config: RunConfig) -> bool:
+        return config.quantization.method == "bitsandbytes"
+
+    assert changes_until(fits, tuning__method=method) == key
+
+
 def test_fewer_bits_are_named_where_they_are_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     def fits(config: RunConfig) -> bool:
         return config.model.precision == "bf16"

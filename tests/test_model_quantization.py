@@ -112,7 +112,8 @@ def test_the_encoder_stays_out_of_a_checkpoint_whatever_its_own_list_says() -> N
     awq = {"quantization_config": {"quant_method": "awq", "modules_to_not_convert": ["model.visual"]}}
     listed = checked_checkpoint(awq, (), "a")["quantization_config"]["modules_to_not_convert"]
     assert listed == ["model.visual", "lm_head", "model.ts_encoder"]
-    assert checked_checkpoint({"quantization_config": GPTQ}, (), "a") == {"quantization_config": GPTQ}
+    gptq = checked_checkpoint({"quantization_config": GPTQ}, (), "a")["quantization_config"]
+    assert gptq == {**GPTQ, "backend": "auto_trainable"}  # it knows the decoder's layers alone
     assert checked_checkpoint({"hidden_size": 8}, (), "a") == {"hidden_size": 8}
 
 

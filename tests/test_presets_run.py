@@ -14,6 +14,8 @@ from tsft.store.presets import Preset, read_preset, shipped_presets
 @pytest.mark.parametrize("preset", shipped_presets(), ids=lambda preset: preset.name)
 def test_a_shipped_preset_trains_two_steps(preset: Preset, bench: Bench) -> None:
     config = read_preset(preset)
+    if config.quantization.method != "none":
+        pytest.importorskip(config.quantization.method)
     rows = materialise_demo(bench.workspace.cache)
     for name in config.data.datasets:
         if name != DEMO_NAME:

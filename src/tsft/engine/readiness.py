@@ -84,7 +84,7 @@ def make_card(config: RunConfig, book: SketchBook, data: PreparedData, record: R
         trains_positions=known.trains_positions,
         groups=known.groups,
         device=device_name(),
-        precision=precision.name,
+        precision=precision.name if known.quantised is None else f"{precision.name}, {known.quantised.name}",
         datasets=tuple(_counts(report) for report in data.report.datasets),
         rows_train=len(rows),
         rows_validation=data.report.evaluation_rows,

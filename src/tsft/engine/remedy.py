@@ -6,6 +6,7 @@ from typing import Any
 
 from tsft.config.check import check
 from tsft.config.optimizers import OPTIMIZERS
+from tsft.config.quantization_rules import ON_FOUR_BITS
 from tsft.config.run_config import RunConfig
 from tsft.engine.device import has_fast_bf16
 from tsft.errors import Problem, UserError, message
@@ -25,7 +26,8 @@ def smallest_change(
     """The first setting, with its value, that makes the run fit; None when it fits as it is or none of them does.
 
     Smaller batches with as much more accumulation and checkpointing give the same model; fewer bits, LoRA instead of
-    all weights and shorter rows do not. What `judge` finds wrong with a change, and not before it, is not named.
+    all weights, 4 bits for those below it and shorter rows do not. What `judge` finds wrong with a change, and not
+    before it, is not named.
     """
     if estimate(config).total_bytes <= available_bytes:
         return None
@@ -72,6 +74,10 @@ def _changes(config: RunConfig, is_allowed: Callable[[RunConfig], bool]) -> Iter
         if is_allowed(changed):
             least = changed
             yield least, ("tuning.method", "method", accumulation)
+    if least.tuning.method in ON_FOUR_BITS and config.quantization.method == "none":
+        changed = _with(least, "quantization", method="bitsandbytes", bits="4")
+        if is_allowed(changed):
+            yield changed, ("quantization.method", "quantization", accumulation)
     length = config.data.cutoff_length // 2
     while length >= SHORTEST_TOKENS:
         changed = _with(least, "data", cutoff_length=length)

@@ -150,6 +150,9 @@ def checked_checkpoint(raw: Mapping[str, Any], names: Iterable[str], folder: str
     key = _SKIP_KEYS.get(method)
     if key is not None:
         config[key] = list(dict.fromkeys([*(config.get(key) or ()), *NEVER]))
+    if method in NEVER_WHOLE:
+        # By itself gptqmodel takes the quickest kernel, which on many machines has no backward and refuses to train.
+        config["backend"] = "auto_trainable"
     return {**raw, "quantization_config": config}
 
 
