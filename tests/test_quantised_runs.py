@@ -174,3 +174,24 @@ def test_a_run_goes_on_from_a_quantised_adapter_and_from_its_merged_weights(benc
     assert "run.dequantised" in said and "run.quantised" not in said
     model = load(bench.record.get(third.run_id).folder.model, dtype=torch.float32).model
     assert not is_quantised(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"encoder__training": "lora", "schedule__gradient_checkpointing": True},
+        {"model__resize_vocabulary": True, "model__new_tokens": "<pump>", "encoder__training": "frozen"},
+        {"model__precision": "bf16", "lora__dora": True, "optim__neftune_alpha": 5.0},
+        {"tuning__additional_modules": "lm_head,embed_tokens", "model__attention": "eager"},
+    ],
+)
+def test_other_settings_go_with_four_bits(bench: Bench, changes: dict[str, Any]) -> None:
+    state = bench.run(small(**kind("nf4"), schedule__max_steps=2, **changes))
+    assert state.status == "finished", state.failure
+    opened = open_result(bench.record.get(state.run_id).folder.adapter, bench.workspace, torch.float32, NOW)
+    trained = all_logits(opened)
+    limit = 0.1 if changes.get("model__precision") == "bf16" else EXACT
+    torch.testing.assert_close(
+        all_logits(replace(opened, model=merged_model(opened.model))), trained, atol=limit, rtol=0
+    )
