@@ -122,6 +122,11 @@ def test_the_encoder_stays_out_of_a_checkpoint_whatever_its_own_list_says() -> N
     [
         ({"quantization_config": {"quant_method": "exl3"}}, (), "model.quantised_unknown"),
         ({"quantization_config": {"bits": 4}}, (), "model.quantised_unknown"),
+        (
+            {"quantization_config": {"quant_method": "torchao", "quant_type": {"_type": "Int4WeightOnlyConfig"}}},
+            (),
+            "model.quantised_unknown",
+        ),
         ({"quantization_config": GPTQ}, ("ts_encoder.mlp.0.qweight",), "model.quantised_encoder"),
         (
             {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},

@@ -1,4 +1,7 @@
-"""Checkpoints as GPTQ and AWQ write them load, keep their encoder whole and train; skipped without their packages."""
+"""Checkpoints that came quantised (GPTQ, AWQ, bitsandbytes, torchao) load, keep their encoder whole and train.
+
+Skipped where their packages are not installed.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, TorchAoConfig
 
 from tests.engine_runs import Bench, small, until_done
 from tests.model_fakes import ENCODER, edit_json, plain_model_folder
@@ -19,7 +23,7 @@ from tsft.engine.sketch import sketch
 from tsft.engine.tuning import apply_tuning
 from tsft.errors import UserError
 from tsft.model.adapters import merged_model
-from tsft.model.loading import load
+from tsft.model.loading import META, load
 from tsft.model.quantization import is_packed, is_quantised
 from tsft.run.export import ExportSettings
 
@@ -154,3 +158,43 @@ def test_a_run_on_a_quantised_checkpoint_is_looked_at_trained_and_opened(
     bench.engine.begin_export(ExportSettings(f"runs/{state.run_id}/adapter", form="adapter"))
     done = until_done(bench.engine.exported)
     assert done.path and done.test is not None and done.test.agrees(), done.problems
+
+
+def library_config(name: str) -> Any:
+    """Of transformers; skips the test where the package is not here."""
+    if name == "torchao (8 bits)":
+        quantization = pytest.importorskip("torchao.quantization")
+        return TorchAoConfig(quantization.Int8WeightOnlyConfig())
+    pytest.importorskip("bitsandbytes")
+    return BitsAndBytesConfig(load_in_4bit="4" in name, load_in_8bit="8" in name, bnb_4bit_quant_type="nf4")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("4 bits", "nf4 (bitsandbytes)"),
+        ("8 bits", "int8 (bitsandbytes)"),
+        ("torchao (8 bits)", "torchao, 8 bit"),
+    ],
+)
+def test_a_checkpoint_that_transformers_quantised_trains_and_merges_into_whole_weights(
+    tmp_path: Path, name: str, told: str
+) -> None:
+    shape = {"hidden_size": 64, "intermediate_size": 128, "head_dim": 16}
+    plain, folder = plain_model_folder(tmp_path / "plain", **shape), plain_model_folder(tmp_path / "packed", **shape)
+    (folder / "model.safetensors").unlink()
+    AutoModelForCausalLM.from_pretrained(plain, quantization_config=library_config(name)).save_pretrained(folder)
+
+    loaded = load(folder, dtype=torch.float32, new_encoder=ENCODER)
+    assert loaded.quantised is not None and loaded.quantised.name == told
+    assert not is_quantised(loaded.model.model.ts_encoder)
+    outline = load(folder, dtype=torch.float32, new_encoder=ENCODER, **META)
+    assert outline.model.model.layers[0].mlp.gate_proj.weight.shape == (128, 64)
+    model = tuned(folder)
+    assert max(each.abs().max() for key, each in gradients(model).items() if "lora_B" in key) > 0
+    model.eval()
+    with torch.no_grad():
+        trained = model(input_ids=IDS).logits
+        whole = merged_model(model)
+        limit = 0.5 if name == "8 bits" else 1e-4
+        torch.testing.assert_close(whole(input_ids=IDS).logits, trained, atol=limit, rtol=0)

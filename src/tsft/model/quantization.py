@@ -33,7 +33,7 @@ NEVER_WHOLE = (GPTQ, AWQ)
 # Where the config of a quantised checkpoint lists what is not; GPTQ knows layers of the decoder only.
 _SKIP_KEYS = {BITSANDBYTES: "llm_int8_skip_modules", TORCHAO: "modules_to_not_convert", AWQ: "modules_to_not_convert"}
 # Tensors that stand beside, or in the place of, a quantised weight in a checkpoint.
-_PACKED = (".qweight", ".weight.absmax", ".SCB", ".weight_scale", ".weight_packed", ":qdata", ".weight:scale")
+_PACKED = (".qweight", ".weight.absmax", ".SCB", ".weight_scale", ".weight_packed", "._weight_qdata")
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Weights of one scale, and scales of one scale of scales, in bitsandbytes' 4 bits.
 _BLOCK, _BLOCKS = 64, 256
@@ -131,6 +131,8 @@ def method_of(raw: Mapping[str, Any]) -> str:
     if not isinstance(config, Mapping) or not config:
         return ""
     named = str(config.get("quant_method") or "").lower()
+    if named == TORCHAO and "Int8WeightOnly" not in str(config.get("quant_type")):
+        return f"{named} (not int8, weights only)"  # nothing can train on its other kinds
     return named or (BITSANDBYTES if config.get("load_in_4bit") or config.get("load_in_8bit") else "?")
 
 
