@@ -17,7 +17,7 @@ from tsft.engine.tuning import apply_tuning
 from tsft.model.adapters import merged_model
 from tsft.model.families import read_record
 from tsft.model.loading import Loaded, load
-from tsft.model.quantization import Quantization, is_packed, is_quantised
+from tsft.model.quantization import Quantization, held_bytes, is_packed, is_quantised
 from tsft.run.events import Evaluated, Event, Noted, StepLogged
 
 NF4 = {"quantization__method": "bitsandbytes", "quantization__bits": "4"}
@@ -57,6 +57,10 @@ def test_the_decoder_alone_is_quantised(builtin_model: Path, name: str) -> None:
     linears = [each for each, module in model.named_modules() if each.endswith("_proj")]
     assert packed == linears and len(packed) >= 14
     assert {each.dtype for each in model.model.ts_encoder.parameters()} == {torch.float32}
+    layers = [model.get_submodule(each) for each in packed]
+    weights = sum(layer.in_features * layer.out_features for layer in layers)
+    held = sum(held_bytes(layer.weight) for layer in layers)
+    assert held / weights == pytest.approx(wanted(name).bytes_a_weight, rel=0.15)
 
 
 @pytest.mark.parametrize("name", ["nf4", "fp4"])

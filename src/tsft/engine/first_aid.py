@@ -20,6 +20,8 @@ _PACKAGES: Mapping[str, tuple[str, Value]] = {
     "flash_attn": ("model.attention", "sdpa"),
     "liger_kernel": ("model.liger", False),
     "modelscope": ("model.hub", "huggingface"),
+    "bitsandbytes": ("quantization.method", "none"),
+    "torchao": ("quantization.method", "none"),
 }
 _SHORTEST_TOKENS = 512
 

@@ -14,7 +14,7 @@ from tsft.engine.restore import Fetching, base_folder, model_changes, new_encode
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.errors import UserError, message
 from tsft.model.loading import Loaded, load
-from tsft.model.quantization import Quantised
+from tsft.model.quantization import Quantised, held_bytes
 from tsft.store.workspace import Workspace
 
 # Weights and what a forward pass takes besides; files are half precision at most times, float32 takes twice as much.
@@ -52,7 +52,7 @@ class ModelSlot:
             return 0
         model: Any = held[1].model
         tensors = {id(each): each for each in (*model.parameters(), *model.buffers())}
-        return sum(each.numel() * each.element_size() for each in tensors.values())
+        return sum(held_bytes(each) for each in tensors.values())
 
     def model_of(self, config: RunConfig, obey: Callable[[], None], should_stop: Callable[[], bool]) -> Loaded:
         """The config's model, loaded unless it is the one that is held; any other is let go first."""

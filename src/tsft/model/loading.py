@@ -37,6 +37,7 @@ from tsft.model.quantization import (
     checked_checkpoint,
     device_map,
     keep_trainable,
+    let_files_go,
     library_config,
     method_of,
     packed_modules,
@@ -114,6 +115,8 @@ def load(
     left_out = packed_modules(names) if options.get("device_map") == "meta" else set()
     model = _load_weights(folder, backbone, raw, identity, dtype, attention, allow_pickle, left_out, options)
     keep_trainable(model)
+    if held is not None:
+        let_files_go(model)
     if encoder_is_new:
         model.model.ts_encoder.reset(new_encoder.seed)
     if changes.resizes_vocabulary:
