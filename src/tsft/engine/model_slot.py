@@ -100,8 +100,10 @@ def loaded_model(config: RunConfig, workspace: Workspace, fetching: Fetching, *,
             quantization=wished(config),
         )
     model: Any = loaded.model
-    if loaded.quantised is None:  # such weights are in their place already
+    if loaded.quantised is None:
         model.to("cuda" if torch.cuda.is_available() else "cpu", dtype)
+    else:  # in its place already; quantising leaves holes in memory
+        give_memory_back()
     model.eval()
     return loaded
 
