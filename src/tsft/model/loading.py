@@ -114,8 +114,8 @@ def load(
     raw = {**raw, "ts_token_start_index": start_id, "ts_token_end_index": end_id}
     left_out = packed_modules(names) if options.get("device_map") == "meta" else set()
     model = _load_weights(folder, backbone, raw, identity, dtype, attention, allow_pickle, left_out, options)
-    keep_trainable(model)
     if held is not None:
+        keep_trainable(model)
         let_files_go(model)
     if encoder_is_new:
         model.model.ts_encoder.reset(new_encoder.seed)

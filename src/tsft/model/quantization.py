@@ -191,8 +191,8 @@ def keep_trainable(model: nn.Module) -> None:
     """Let no forward pass in eval mode repack 4-bit weights.
 
     On CPUs with AVX512-BF16, bitsandbytes repacks the weights at the first such pass for a faster kernel that has no
-    backward: the gradients of all later training steps are exactly zero, without a word. It fails on layers of fewer
-    than 64 inputs, too.
+    backward: in all later training steps nothing flows back through these layers, without a word. It fails on layers of
+    fewer than 64 inputs, too.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
