@@ -7,6 +7,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import ALL_LAYERNORM_LAYERS
 
 from tsft.errors import Problem, UserError, message
+from tsft.model.reward_head import HEAD
 
 ENCODER = "ts_encoder"
 
@@ -20,12 +21,12 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
 
 
 def linear_names(model: nn.Module, *, in_encoder: bool) -> list[str]:
-    """Full names of the `nn.Linear`s of the encoder, or of the language model without its head."""
+    """Full names of the `nn.Linear`s of the encoder, or of the language model without its heads."""
     head = model.get_output_embeddings() if isinstance(model, PreTrainedModel) else None
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and module is not head and (ENCODER in name) == in_encoder
+        if isinstance(module, nn.Linear) and module is not head and name != HEAD and (ENCODER in name) == in_encoder
     ]
 
 

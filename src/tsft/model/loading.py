@@ -30,6 +30,7 @@ from tsft.model.families import (
 )
 from tsft.model.fusion import classes_for, make_config, suppress_series_tokens
 from tsft.model.processor import SeriesProcessor, add_series_tokens, companion_files, load_tokenizer
+from tsft.model.reward_head import FLAG, HEAD, add_reward_head
 
 # ChatTS keeps the encoder at the top level; ours sits on the backbone. transformers applies the reverse when it saves.
 _KEY_MAPPING = {r"^ts_encoder\.": "model.ts_encoder."}
@@ -84,7 +85,11 @@ def load(
     add_tokens(tokenizer, changes)
     choose_template(tokenizer, encoder_is_new)
     raw = {**raw, "ts_token_start_index": start_id, "ts_token_end_index": end_id}
+    if f"{HEAD}.weight" in names:
+        raw[FLAG] = True
     model = _load_weights(folder, backbone, raw, identity, dtype, attention, allow_pickle, options)
+    if changes.reward_head:
+        add_reward_head(model)
     if encoder_is_new:
         model.model.ts_encoder.reset(new_encoder.seed)
     if changes.resizes_vocabulary:
