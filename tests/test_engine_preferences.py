@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.engine_runs import Bench, losses, make_bench, small
+from tests.engine_runs import Bench, losses, make_bench, small, until_done
 from tests.preference_rows import write_rows
 from tests.test_engine_resume import cut_at, result_weights
 from tsft.config.stages import STAGES
@@ -174,3 +174,40 @@ def test_a_preference_run_cut_in_two_ends_as_the_uncut_one(
 
 def by_step(events: list[Any], kind: type) -> dict[int, Any]:
     return {event.step: event.measures for event in events if isinstance(event, kind)}
+
+
+def test_the_reference_of_an_adapter_that_goes_on_is_what_it_had_learnt(bench: Bench) -> None:
+    tuned = bench.run(small(schedule__max_steps=3, optim__learning_rate=1e-2))
+    assert tuned.finish is not None
+    earlier = f"runs/{tuned.run_id}/{tuned.finish.result}"
+    for new_adapter in (False, True):
+        config = staged(
+            bench, "dpo", schedule__max_steps=2, model__continue_from=earlier, tuning__create_new_adapter=new_adapter
+        )
+
+        state = bench.run(config)
+
+        assert state.status == "finished", state.failure
+        first = next(each for each in bench.events(state) if isinstance(each, StepLogged))
+        assert first.loss == pytest.approx(np.log(2), abs=1e-4)
+        assert dict(first.measures)["margin"] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_dataset_without_pairs_ends_with_the_reason(bench: Bench) -> None:
+    state = bench.run(small(data__task="dpo"))
+
+    assert state.status == "failed" and state.failure is not None
+    assert state.failure.message.key == "data.none_left" or "data.row.no_pair" in str(state.failure)
+
+
+def test_a_pair_counts_as_two_rows_of_memory_and_a_reference_of_whole_weights_as_a_copy(bench: Bench) -> None:
+    parts = {}
+    for stage, method in (("sft", "full"), ("simpo", "full"), ("dpo", "full"), ("dpo", "lora")):
+        bench.engine.examine(staged(bench, stage, tuning__method=method))
+        seen = until_done(bench.engine.readiness)
+        assert seen.readiness is not None, seen.problems
+        parts[stage, method] = {part.name: part.bytes for part in seen.readiness.memory.parts}
+
+    assert parts["simpo", "full"]["activations"] > 1.5 * parts["sft", "full"]["activations"]
+    assert parts["dpo", "full"]["weights"] == pytest.approx(2 * parts["simpo", "full"]["weights"], rel=0.05)
+    assert parts["dpo", "lora"]["weights"] < 1.5 * parts["simpo", "full"]["weights"]

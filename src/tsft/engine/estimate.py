@@ -69,7 +69,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the run computes. frozen_bytes: of a weight that does not train (a fraction when it is quantised)."""
+    """How the run computes. frozen_bytes: of a weight that does not train (a fraction when it is quantised).
+
+    kept_trained: whether what trains is kept once more as it was, to compare with.
+    """
 
     is_half: bool = False
     frozen_bytes: float = FLOAT
@@ -79,11 +82,13 @@ class Plan:
     accumulates: bool = False
     dropout: bool = False
     on_gpu: bool = False
+    kept_trained: bool = False
 
 
 def memory_parts(sizes: Sizes, batch: Batch, plan: Plan, process_bytes: int) -> tuple[MemoryPart, ...]:
     """The parts at the worst of four moments: weights being read, start and end of backward, optimizer step."""
     weights = round((sizes.parameters - sizes.trained) * plan.frozen_bytes) + sizes.trained * FLOAT
+    weights += sizes.trained * FLOAT if plan.kept_trained else 0
     gradients = sizes.trained * FLOAT
     states = sizes.trained * state_bytes(plan.optimizer)
     activations = kept_bytes(sizes, batch, plan)

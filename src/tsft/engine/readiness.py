@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from tsft.config.run_config import RunConfig
+from tsft.config.stages import PAIRED
 from tsft.data.mixing import MixedRows
 from tsft.data.packing import PackedRows
 from tsft.data.preparation import PreparedData
@@ -20,6 +21,7 @@ from tsft.engine.estimate import Batch, Plan, memory_parts, state_bytes
 from tsft.engine.job import planned_steps
 from tsft.engine.packing import packing_of
 from tsft.engine.preflight import preflight
+from tsft.engine.reference import keeps_copy
 from tsft.engine.remedy import smallest_change
 from tsft.engine.sketch import Sketch, sketch
 from tsft.errors import Problem
@@ -120,6 +122,7 @@ def estimate_memory(
         accumulates=schedule.gradient_accumulation > 1,
         dropout=config.tuning.method == "lora" and config.lora.dropout > 0,
         on_gpu=on_gpu,
+        kept_trained=keeps_copy(config, is_adapter_new=known.is_adapter and not known.goes_on),
     )
     batch = longest_batch(rows, config)
     process = 0 if on_gpu else process_bytes + FIRST_STEP_BYTES
@@ -129,7 +132,7 @@ def estimate_memory(
 def longest_batch(rows: MixedRows, config: RunConfig) -> Batch:
     """The worst batch that can be drawn: the longest rows, the most labels and the most patches at once.
 
-    A pack is as long as the longest one, with labels and patches in the share of all rows.
+    A pack is as long as the longest one, with labels and patches in the share of all rows. A pair is two rows.
     """
     batch_size, cutoff_length = config.schedule.batch_size, config.data.cutoff_length
     packs = _packs(rows, config)
@@ -141,7 +144,10 @@ def longest_batch(rows: MixedRows, config: RunConfig) -> Batch:
     size = min(batch_size, len(rows))
     most = {name: np.sort(rows.gather(name))[len(rows) - size :] for name in ("length", "trained", "patches")}
     tokens = min(int(most["length"].max(initial=0)), cutoff_length)
-    return Batch(size, tokens, int(most["trained"].sum()), int(most["patches"].sum()))
+    copies = 2 if config.data.task in PAIRED else 1
+    # A reward model has a number for a row and no words.
+    labelled = 0 if config.data.task == "reward" else int(most["trained"].sum())
+    return Batch(size * copies, tokens, labelled, int(most["patches"].sum()) * copies)
 
 
 def _packs(rows: MixedRows, config: RunConfig) -> PackedRows | None:

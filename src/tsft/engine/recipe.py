@@ -20,6 +20,7 @@ from tsft.engine.device import Precision, choose_precision, device_name, use_thr
 from tsft.engine.ending import finish
 from tsft.engine.job import Job, ProgressTeller, planned_steps
 from tsft.engine.liger import use_liger
+from tsft.engine.not_finite import NotFiniteError
 from tsft.engine.objectives import objective_of
 from tsft.engine.packing import packed
 from tsft.engine.preparing import prepared_rows
@@ -37,7 +38,7 @@ from tsft.engine.restore import (
     result_folder,
 )
 from tsft.engine.results import origin_of, write_adapter
-from tsft.engine.series_trainer import NotFiniteError, SeriesTrainer
+from tsft.engine.series_trainer import SeriesTrainer
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.engine.trackers import tracked
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary, trains_encoder

@@ -9,6 +9,7 @@ from peft import PeftModel
 from torch import nn
 
 from tsft.config.run_config import RunConfig
+from tsft.config.stages import REFERRING
 
 # Beginnings of LoRA that change the base under it: without its adapter the model is not what it was.
 _NEUTRAL = ("default", "gaussian")
@@ -53,5 +54,13 @@ class Reference:
 
 def reference_of(model: nn.Module, config: RunConfig, *, is_adapter_new: bool) -> Reference:
     """For a model that is ready to train and has not begun to."""
-    is_neutral = config.tuning.method != "lora" or config.lora.initialisation in _NEUTRAL
-    return Reference(model, is_adapter_neutral=is_adapter_new and is_neutral)
+    return Reference(model, is_adapter_neutral=is_adapter_new and _begins_neutral(config))
+
+
+def keeps_copy(config: RunConfig, *, is_adapter_new: bool) -> bool:
+    """Whether a run's reference costs memory. is_adapter_new: it trains an adapter, made for it."""
+    return config.data.task in REFERRING and not (is_adapter_new and _begins_neutral(config))
+
+
+def _begins_neutral(config: RunConfig) -> bool:
+    return config.tuning.method != "lora" or config.lora.initialisation in _NEUTRAL

@@ -6,7 +6,7 @@ them stops being called.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tsft.engine.checkpoints import CheckpointKeeper, load_trained, read_place, 
 from tsft.engine.control import Control
 from tsft.engine.job import planned_steps
 from tsft.engine.norms import StepSizes
+from tsft.engine.not_finite import NotFiniteError
 from tsft.engine.numbered import ROWS, Numbered, NumberedBatches
 from tsft.engine.objectives import Objective
 from tsft.engine.optimizers import evaluation_weights, follow_schedule, make_optimizer, readable_state
@@ -39,15 +40,6 @@ from tsft.errors import message
 from tsft.model.processor import SeriesProcessor
 from tsft.run.board import Board
 from tsft.run.events import Evaluated, PhaseChanged
-
-
-class NotFiniteError(Exception):
-    """The loss of a batch is NaN or infinite. rows: indices into the training rows."""
-
-    def __init__(self, rows: Sequence[int], step: int) -> None:
-        super().__init__(f"loss not finite at step {step}, rows {list(rows)}")
-        self.rows = tuple(rows)
-        self.step = step
 
 
 class SeriesTrainer(Trainer):
@@ -171,6 +163,10 @@ class SeriesTrainer(Trainer):
             raise NotFiniteError(rows, self.state.global_step + 1)
         return loss
 
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """For trackers: with what is measured beside the loss."""
+        super().log({**logs, **(dict(self._reporter.measures.means) if "loss" in logs else {})}, *args, **kwargs)
+
     def _remember_place(self) -> None:
         """Before anything of the next step is done: where to go back to when that step is not finished."""
         if self._place is None or self._place.step != self.state.global_step:
@@ -214,7 +210,7 @@ class SeriesTrainer(Trainer):
         self._board.say(Evaluated(time.time(), self.state.global_step, loss, seconds, score, measures))
         if self._wishes.is_wished("evaluate"):
             self._wishes.done("evaluate")
-        metrics = {f"{metric_key_prefix}_loss": loss}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in (("loss", loss), *measures)}
         if score is not None:
             metrics[f"{metric_key_prefix}_answer_score"] = score
         self.log(dict(metrics))

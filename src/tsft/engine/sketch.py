@@ -40,7 +40,8 @@ META = {"device_map": "meta"}
 class Sketch:
     """What is known of a model before it is loaded. source_bytes: weights of the base model.
 
-    encoder: how the encoder trains: full, lora or frozen. is_adapter: whether the result is one.
+    encoder: how the encoder trains: full, lora or frozen. is_adapter: whether the result is one. goes_on: whether it is
+    one of an earlier run.
     """
 
     sizes: Sizes
@@ -51,6 +52,7 @@ class Sketch:
     encoder_is_new: bool
     trains_positions: bool
     is_adapter: bool
+    goes_on: bool = False
 
 
 def sketch(config: RunConfig, workspace: Workspace) -> Sketch:
@@ -70,6 +72,7 @@ def sketch(config: RunConfig, workspace: Workspace) -> Sketch:
         encoder_is_new=loaded.encoder_is_new,
         trains_positions=any(trains and "position_embedding" in name for name, trains in encoder),
         is_adapter=isinstance(model, PeftModel),
+        goes_on=isinstance(loaded.model, PeftModel),
     )
 
 
