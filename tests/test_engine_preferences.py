@@ -197,7 +197,7 @@ def test_a_dataset_without_pairs_ends_with_the_reason(bench: Bench) -> None:
     state = bench.run(small(data__task="dpo"))
 
     assert state.status == "failed" and state.failure is not None
-    assert state.failure.message.key == "data.none_left" or "data.row.no_pair" in str(state.failure)
+    assert state.failure.message.key == "data.no_pairs" and state.failure.settings == ("data.task",)
 
 
 def test_a_pair_counts_as_two_rows_of_memory_and_a_reference_of_whole_weights_as_a_copy(bench: Bench) -> None:

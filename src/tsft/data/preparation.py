@@ -206,6 +206,11 @@ def _refuse_without_rows(train_sets: Sequence[_Encoded], reports: Sequence[Datas
     if any(len(each.rows) for each in train_sets):
         return
     read = sum(each.report.rows_read for each in train_sets)
+    why = {key for each in train_sets for key in each.report.dropped}
+    for key, sentence in (("data.row.no_pair", "data.no_pairs"), ("data.row.no_verdict", "data.no_verdicts")):
+        if why == {key}:
+            names = ", ".join(each.report.name for each in train_sets)
+            raise UserError(Problem("data.task", message(sentence, datasets=names)))
     reasons = [
         sentence for report in reports for sentence in report.messages() if sentence.key == "data.report.dropped"
     ]

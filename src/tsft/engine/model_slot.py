@@ -10,6 +10,7 @@ import torch
 from tsft.config.run_config import RunConfig
 from tsft.engine.device import choose_precision, give_memory_back
 from tsft.engine.restore import Fetching, base_folder, model_changes, new_encoder, open_result, result_folder
+from tsft.engine.scoring import gives_scores
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.errors import UserError, message
 from tsft.model.loading import Loaded, load
@@ -87,6 +88,8 @@ def loaded_model(config: RunConfig, workspace: Workspace, fetching: Fetching, *,
     else:
         encoder, changes = new_encoder(config), model_changes(config)
         loaded = load(source, dtype=dtype, attention=settings.attention, new_encoder=encoder, changes=changes)
+    if gives_scores(loaded):
+        raise UserError(message("engine.reward_model", name=model_name(config)))
     model: Any = loaded.model
     model.to("cuda" if torch.cuda.is_available() else "cpu", dtype).eval()
     return loaded

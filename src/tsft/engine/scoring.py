@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 
 from tsft.engine.restore import Fetching, open_result
 from tsft.errors import UserError, message
 from tsft.model.batches import collate
 from tsft.model.loading import Loaded
-from tsft.model.reward_head import HEAD
+from tsft.model.reward_head import has_reward_head
 from tsft.store.workspace import Workspace
 
 # Turns that end with the answer, and the raw series of the conversation.
@@ -42,7 +43,12 @@ class Scorer:
 def open_scorer(path: Path, workspace: Workspace, fetching: Fetching, dtype: torch.dtype = torch.float32) -> Scorer:
     """The reward model of a run's result, a checkpoint or an exported folder. UserError where it is none."""
     loaded = open_result(path, workspace, dtype, fetching)
-    base = loaded.model.get_base_model() if hasattr(loaded.model, "get_base_model") else loaded.model
-    if not hasattr(base, HEAD):
+    if not gives_scores(loaded):
         raise UserError(message("scoring.no_head", path=str(path)))
     return Scorer(loaded)
+
+
+def gives_scores(loaded: Loaded) -> bool:
+    """Whether it is a reward model, which gives scores in the place of answers."""
+    model: Any = loaded.model
+    return has_reward_head(model.get_base_model() if isinstance(model, PeftModel) else model)
