@@ -211,3 +211,15 @@ def test_a_pair_counts_as_two_rows_of_memory_and_a_reference_of_whole_weights_as
     assert parts["simpo", "full"]["activations"] > 1.5 * parts["sft", "full"]["activations"]
     assert parts["dpo", "full"]["weights"] == pytest.approx(2 * parts["simpo", "full"]["weights"], rel=0.05)
     assert parts["dpo", "lora"]["weights"] < 1.5 * parts["simpo", "full"]["weights"]
+
+
+def test_the_speed_of_fine_tuning_is_not_taken_for_that_of_a_preference_stage(bench: Bench) -> None:
+    bench.run(small(data__max_rows=12, data__validation="none", schedule__max_steps=4))
+    found = {}
+    for stage in ("sft", "dpo"):
+        bench.engine.examine(staged(bench, stage))
+        seen = until_done(bench.engine.readiness)
+        assert seen.readiness is not None, seen.problems
+        found[stage] = seen.readiness.time.basis
+
+    assert found == {"sft": "record", "dpo": "guess"}

@@ -11,7 +11,7 @@ from tests.preference_rows import write_rows
 from tsft.run.events import Evaluated
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-ROWS = {"data__max_rows": 0, "data__validation_fraction": 0.15, "schedule__batch_size": 8, "tuning__method": "full"}
+ROWS = {"data__max_rows": 0, "data__validation_fraction": 0.2, "schedule__batch_size": 8, "tuning__method": "full"}
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def tuned(tmp_path_factory: pytest.TempPathFactory, builtin_model: Path) -> Iter
     bench = make_bench(tmp_path_factory.mktemp("learn") / "workspace", builtin_model)
     bench.seconds = 1800
     for answers in ("pairs", "judged"):
-        write_rows(bench.workspace.datasets, answers, count=400)
-    state = bench.run(small(**ROWS, data__datasets="pairs", schedule__max_steps=120))
+        write_rows(bench.workspace.datasets, answers, count=600)
+    state = bench.run(small(**ROWS, data__datasets="pairs", schedule__max_steps=300))
     assert state.finish is not None, state.failure
     yield bench, f"runs/{state.run_id}/{state.finish.result}"
     bench.engine.close()

@@ -16,7 +16,7 @@ from tsft.data.packing import PackedRows
 from tsft.data.preparation import PreparedData
 from tsft.data.report import DatasetReport, row_numbers
 from tsft.engine.device import Precision, choose_precision, device_name
-from tsft.engine.duration import guessed_speed, recorded_speed
+from tsft.engine.duration import guessed_speed, recorded_speed, rows_for_each
 from tsft.engine.estimate import Batch, Plan, memory_parts, state_bytes
 from tsft.engine.job import planned_steps
 from tsft.engine.packing import packing_of
@@ -204,7 +204,8 @@ def _time(
         tokens_a_row = round(data.report.train_tokens / max(1, items))
         speed, basis = guessed_speed(known.sizes, config, tokens_a_row, is_half=precision.is_mixed), "guess"
     items_a_step = min(items, config.schedule.batch_size * config.schedule.gradient_accumulation)
-    seconds = items_a_step * data.report.train_tokens / items / speed
+    tokens = data.report.train_tokens * rows_for_each(config.data.task)
+    seconds = items_a_step * tokens / items / speed
     return TimeEstimate(seconds * steps, seconds, basis)
 
 
