@@ -149,6 +149,14 @@ def test_a_saved_form_is_mapped_exactly() -> None:
     ("tree", "key", "value"),
     [
         ({"stage": "pt"}, "data.task", "pretraining"),
+        ({"stage": "rm"}, "data.task", "reward"),
+        ({"stage": "dpo", "pref_loss": "hinge"}, "dpo.loss", "hinge"),
+        ({"stage": "dpo", "pref_loss": "simpo"}, "data.task", "simpo"),
+        ({"stage": "dpo", "pref_loss": "orpo", "pref_beta": 0.2}, "orpo.beta", 0.2),
+        ({"stage": "dpo", "pref_ftx": 0.5}, "dpo.sft_weight", 0.5),
+        ({"stage": "kto", "pref_beta": 0.3}, "kto.beta", 0.3),
+        ({"stage": "kto", "kto_chosen_weight": 2}, "kto.desirable_weight", 2.0),
+        ({"simpo_gamma": 1.0}, "simpo.gamma", 1.0),
         ({"packing": True}, "data.packing", "continuous"),
         ({"packing": True, "neat_packing": True}, "data.packing", "separate"),
         ({"packing": False, "neat_packing": False}, "data.packing", "none"),
@@ -217,6 +225,8 @@ def test_values_are_turned_into_ours(tree: dict[str, Any], key: str, value: Any)
     ("tree", "reason"),
     [
         ({"stage": "dpo_of_some_kind"}, "stage"),
+        ({"stage": "ppo"}, "stage"),
+        ({"stage": "dpo", "pref_loss": "kto_pair"}, "value"),
         ({"val_size": 500}, "validation_rows"),
         ({"val_size": "some"}, "value"),
         ({"warmup_steps": 20}, "warmup_steps"),

@@ -42,7 +42,7 @@ BROKEN_ENTRIES = [
     ("data.info.field_type", {"file_name": "rows.jsonl", "num_samples": -1}),
     ("data.info.formatting", {"file_name": "rows.jsonl", "formatting": "chatml"}),
     ("data.info.hub", {"hf_hub_url": "someone/rows"}),
-    ("data.info.ranking", {"file_name": "rows.jsonl", "ranking": True}),
+    ("data.info.field_type", {"file_name": "rows.jsonl", "ranking": "yes"}),
     ("data.info.missing_file", {"file_name": "gone/train.jsonl"}),
     ("data.info.kind", {"file_name": "dataset_info.json/.."}),
     ("data.info.kind", {"file_name": "notes.txt"}),

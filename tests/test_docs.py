@@ -147,7 +147,7 @@ HELD = {
     "top.checkpoint_path": ["saves/a"], "top.rope_scaling": "yarn", "top.booster": "liger_kernel",
     "train.training_stage": "Pre-Training", "train.compute_type": "bf16", "train.lr_scheduler_type": "cosine",
     "train.report_to": ["wandb"], "train.badam_switch_mode": "random", "train.swanlab_mode": "local",
-    "train.dataset": ["demo"], "train.extra_args": '{"optim": "sgd"}',
+    "train.pref_loss": "hinge", "train.dataset": ["demo"], "train.extra_args": '{"optim": "sgd"}',
 }  # fmt: skip
 # Without these there, a control means nothing.
 BESIDE: dict[str, dict[str, Any]] = {

@@ -5,7 +5,9 @@ import shutil
 import pytest
 
 from tests.engine_runs import Bench
+from tests.preference_rows import write_rows
 from tsft.config.schema import with_values
+from tsft.config.stages import answers_of
 from tsft.data.synth.demo import DEMO_NAME, materialise_demo
 from tsft.store.presets import Preset, read_preset, shipped_presets
 
@@ -17,8 +19,11 @@ def test_a_shipped_preset_trains_two_steps(preset: Preset, bench: Bench) -> None
     if config.quantization.method != "none":
         pytest.importorskip(config.quantization.method)
     rows = materialise_demo(bench.workspace.cache)
+    if answers_of(config.data.task) == "pair":
+        made = write_rows(bench.workspace.datasets, "pairs")
+        rows = bench.workspace.datasets / f"{made}.jsonl"
     for name in config.data.datasets:
-        if name != DEMO_NAME:
+        if name not in (DEMO_NAME, rows.stem):
             shutil.copy(rows, bench.workspace.datasets / f"{name}{rows.suffix}")
     config = with_values(
         config,

@@ -46,6 +46,7 @@ def test_a_job_comes_back_from_the_form_as_it_was(desk: Any, sheet: Sheet) -> No
     recipe = SynthRecipe(
         count=50, seed=3, split="test", lengths=(40, 90), series=(2, 4), domains=("energy",), difficulty="curriculum",
         tasks={"trend": 2.0, "events": 0.5}, languages={"zh": 1.0}, styles={"json": 1.0}, missing_share=0.2,
+        answers="pairs",
     )  # fmt: skip
     wanted = SynthJob(recipe, "demo", 0.4, "parquet")
     path = desk.desk.room.workspace.root / "wanted.json"
@@ -55,7 +56,15 @@ def test_a_job_comes_back_from_the_form_as_it_was(desk: Any, sheet: Sheet) -> No
 
 
 def test_the_command_that_is_shown_says_the_same(desk: Any, sheet: Sheet) -> None:
-    sheet.put(seed=11, missing_share=0.3, chinese=0.0, lengths_least=100, difficulty="hard", domains=["energy"])
+    sheet.put(
+        seed=11,
+        missing_share=0.3,
+        answers="judged",
+        chinese=0.0,
+        lengths_least=100,
+        difficulty="hard",
+        domains=["energy"],
+    )
     shown = desk.tell_recipe("en", *sheet.given())
     line = shown.split('tabindex="0">')[1].split("</pre>")[0]
     assert job_of_flags(command_parser("en").parse_args(shlex.split(line)[1:])) == job(desk, sheet)
@@ -67,6 +76,12 @@ def test_examples_are_rows_of_the_stream_with_what_was_measured(desk: Any, sheet
     shown = updates[desk.at.shown]
     assert updates[desk.at.showing] == tuple(range(EXAMPLES)) and shown.count("<img") == EXAMPLES
     assert translate(language, "page.synth.fact.no_events") in shown
+
+
+def test_examples_of_pairs_show_both_answers_and_which_fact_is_wrong(desk: Any, sheet: Sheet) -> None:
+    sheet.put(answers="pairs")
+    shown = desk.examples("en", *sheet.given())[desk.at.shown]
+    assert shown.count("wrong: ") == EXAMPLES
 
 
 def test_one_row_alone_is_the_row_of_the_stream(desk: Any, sheet: Sheet) -> None:

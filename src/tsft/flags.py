@@ -37,6 +37,7 @@ SYNTH_FLAGS: tuple[tuple[str, type, str], ...] = (
     ("none-share", float, "0-1"),
     ("context-share", float, "0-1"),
     ("missing-share", float, "0-1"),
+    ("answers", str, "one|pairs|judged"),
     ("mix-with", str, "DATASET"),
     ("share", float, "0-1"),
     ("format", str, "jsonl|parquet"),

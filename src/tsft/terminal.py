@@ -172,6 +172,10 @@ def describe(state: RunState, language: str) -> str:
         parts.append(translate(language, "cli.validation_loss", value=number(state.validation_loss.last)))
     if state.answer_score.last is not None:
         parts.append(translate(language, "cli.answer_score", percent=f"{100 * state.answer_score.last:.1f}"))
+    for name in ("accuracy", "validation_accuracy"):
+        if name in state.measured and state.measured[name].last is not None:
+            percent = f"{100 * (state.measured[name].last or 0.0):.1f}"
+            parts.append(translate(language, f"cli.{name}", percent=percent))
     speed = steps_per_second(state)
     if speed is not None and state.phase == "training":
         parts.append(translate(language, "cli.speed", value=f"{speed:.2f}"))

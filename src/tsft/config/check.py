@@ -14,6 +14,7 @@ from tsft.config.quantization_rules import check_quantization
 from tsft.config.run_config import RunConfig
 from tsft.config.scheduler_options import check_scheduler_options
 from tsft.config.schema import Setting, is_active, settings, value_of
+from tsft.config.stage_rules import check_stage
 from tsft.config.tracker_rules import check_addresses
 from tsft.config.tuning_rules import check_adapter, check_optimizer
 from tsft.errors import Problem, message
@@ -70,6 +71,7 @@ def _check_together(config: RunConfig) -> Iterator[Problem]:
         field = "model.rope_scaling" if config.model.rope_scaling != "none" else "model.resize_vocabulary"
         yield Problem(field, message("check.change_on_result"))
     yield from _check_tuning(config)
+    yield from check_stage(config)
     yield from check_adapter(config)
     yield from check_quantization(config)
     yield from check_optimizer(config)

@@ -1,4 +1,5 @@
-"""The settings as a table for `docs/settings.md`, made from the schema and the English sentences."""
+"""The settings as tables, made from the schema and the English sentences: those that most runs meet in the README,
+all of them with their help in `docs/settings.md`."""
 
 from pathlib import Path
 
@@ -10,10 +11,27 @@ END = "<!-- end of settings -->"
 
 
 def settings_table() -> str:
-    """A Markdown table of all settings: name, default, and its label; the help sentence stays on the page."""
+    """A Markdown table of the settings that are not advanced: name, default, and label."""
     lines = ["| setting | default | what it is |", "|---|---|---|"]
+    lines += [_row(each) for each in settings() if not each.facts.is_advanced]
+    return "\n".join(lines)
+
+
+def settings_page() -> str:
+    """Every setting by section: name, default, label, choices and what it does."""
+    lines = [
+        "# All settings",
+        "",
+        "Made by `python -m tsft.config.docs`, do not edit. The form on the page, presets and",
+    ]
+    lines += ["`tsft train --section.name value` use these names.", ""]
     for section in section_names():
-        lines += [_row(each) for each in settings() if each.section == section]
+        lines += [f"## {section}", "", "| setting | default | what it is |", "|---|---|---|"]
+        for each in settings():
+            if each.section == section:
+                told = translate(FALLBACK, each.help_key).replace("|", "/").replace("\n", " ")
+                lines.append(f"{_row(each).removesuffix(' |')}. {told} |")
+        lines.append("")
     return "\n".join(lines)
 
 
@@ -45,5 +63,6 @@ def _default(setting: Setting) -> str:
 
 
 if __name__ == "__main__":
-    page = Path("docs/settings.md")
-    page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
+    readme = Path("README.md")
+    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    Path("docs/settings.md").write_text(settings_page(), encoding="utf-8")

@@ -6,6 +6,7 @@ from typing import Any
 
 from tsft.config.catalog import BASE_MODELS, base_model
 from tsft.config.llamafactory_names import ARGUMENTS, SAME_OPTIMIZERS, SWITCHED_OPTIMIZERS
+from tsft.config.llamafactory_preferences import PREFERENCE_CONVERTERS
 from tsft.config.llamafactory_tuning import TUNING_CONVERTERS
 from tsft.config.llamafactory_work import OFF, Work, is_on
 from tsft.config.optimizers import OPTIMIZERS
@@ -92,12 +93,6 @@ def _train_on(work: Work, argument: str, value: Any) -> None:
     if argument == "train_on_prompt" and is_on(work.arguments.get("mask_history")):
         return work.leave(argument, "overruled_history")
     return work.put(argument, "data.train_on", "everything" if argument == "train_on_prompt" else "last_answer")
-
-
-def _stage(work: Work, argument: str, value: Any) -> None:
-    names = {"sft": "sft", "Supervised Fine-Tuning": "sft", "pt": "pretraining", "Pre-Training": "pretraining"}
-    task = names.get(str(value))
-    work.put(argument, "data.task", task) if task else work.leave(argument, "stage")
 
 
 def _packing(work: Work, argument: str, value: Any) -> None:
@@ -278,7 +273,7 @@ CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
     "eval_dataset": _validation_data,
     "train_on_prompt": _train_on,
     "mask_history": _train_on,
-    "stage": _stage,
+    **PREFERENCE_CONVERTERS,
     **TUNING_CONVERTERS,
     "project": _project,
     "swanlab_project": _project,

@@ -10,6 +10,16 @@ from dataclasses import dataclass
 from tsft.config.fields import ABOVE_ZERO, section, setting
 from tsft.config.metrics import METRICS
 from tsft.config.optimizers import OPTIMIZERS, names_of
+from tsft.config.stages import (
+    CPO_LOSSES,
+    DIVERGENCES,
+    DIVERGING,
+    DPO_LOSSES,
+    KTO_LOSSES,
+    PREFERENCES,
+    SMOOTHED,
+    STAGES,
+)
 
 LORA = ("tuning.method", ("lora",))
 FREEZE = ("tuning.method", ("freeze",))
@@ -26,6 +36,8 @@ MUON = ("optim.optimizer", names_of("muon"))
 STOPS = ("stopping.early", ("auto", "on"))
 BITSANDBYTES = ("quantization.method", ("bitsandbytes",))
 FOUR_BITS = ("quantization.bits", ("4",))
+SFT = ("data.task", ("sft",))
+REWARD, DPO, SIMPO, ORPO, CPO, KTO = (("data.task", (task,)) for task in ("reward", *PREFERENCES, "kto"))
 ROPE = ("linear", "dynamic", "yarn", "llama3")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "swanlab", "trackio")
 
@@ -63,7 +75,7 @@ class ModelSettings:
 @dataclass(frozen=True)
 class DataSettings:
     datasets: tuple[str, ...] = setting((), widget="datasets")
-    task: str = setting("sft", choices=("sft", "pretraining"), advanced=True)
+    task: str = setting("sft", choices=STAGES)
     folder: str = setting("", widget="folder", advanced=True)
     mixing: str = setting("concatenate", choices=("concatenate", "interleave_under", "interleave_over"), advanced=True)
     weights: tuple[float, ...] = setting(
@@ -77,8 +89,55 @@ class DataSettings:
     validation: str = setting("fraction", choices=("none", "fraction", "dataset", "time"))
     validation_fraction: float = setting(0.1, low=0.001, high=0.9, when=("data.validation", ("fraction", "time")))
     validation_datasets: tuple[str, ...] = setting((), widget="datasets", when=("data.validation", ("dataset",)))
-    train_on: str = setting("answers", choices=("answers", "last_answer", "everything"), advanced=True)
+    train_on: str = setting("answers", choices=("answers", "last_answer", "everything"), advanced=True, when=SFT)
     system_prompt: str = setting("You are a helpful assistant.", advanced=True)
+
+
+@dataclass(frozen=True)
+class RewardSettings:
+    """A model that scores an answer, trained on pairs."""
+
+    centring: float = setting(0.0, low=0.0, high=10.0, when=REWARD)
+
+
+@dataclass(frozen=True)
+class DpoSettings:
+    loss: str = setting("sigmoid", choices=DPO_LOSSES, when=DPO)
+    beta: float = setting(0.1, low=ABOVE_ZERO, high=100.0, when=DPO)
+    sft_weight: float = setting(0.0, low=0.0, high=100.0, when=DPO)
+    label_smoothing: float = setting(0.0, low=0.0, high=0.49, advanced=True, when=("dpo.loss", SMOOTHED))
+    divergence: str = setting("reverse_kl", choices=DIVERGENCES, advanced=True, when=("dpo.loss", DIVERGING))
+    tail_weight: float = setting(1.0, low=0.0, high=1.0, advanced=True, when=DPO)
+    temperature: float = setting(0.05, low=ABOVE_ZERO, high=100.0, advanced=True, when=("dpo.loss", ("discopop",)))
+
+
+@dataclass(frozen=True)
+class SimpoSettings:
+    beta: float = setting(2.0, low=ABOVE_ZERO, high=100.0, when=SIMPO)
+    gamma: float = setting(0.5, low=0.0, high=100.0, when=SIMPO)
+    sft_weight: float = setting(0.0, low=0.0, high=100.0, when=SIMPO)
+    label_smoothing: float = setting(0.0, low=0.0, high=0.49, advanced=True, when=SIMPO)
+
+
+@dataclass(frozen=True)
+class OrpoSettings:
+    beta: float = setting(0.1, low=ABOVE_ZERO, high=100.0, when=ORPO)
+
+
+@dataclass(frozen=True)
+class CpoSettings:
+    loss: str = setting("sigmoid", choices=CPO_LOSSES, when=CPO)
+    beta: float = setting(0.1, low=ABOVE_ZERO, high=100.0, when=CPO)
+    sft_weight: float = setting(1.0, low=0.0, high=100.0, when=CPO)
+    label_smoothing: float = setting(0.0, low=0.0, high=0.49, advanced=True, when=("cpo.loss", ("sigmoid",)))
+
+
+@dataclass(frozen=True)
+class KtoSettings:
+    loss: str = setting("kto", choices=KTO_LOSSES, when=KTO)
+    beta: float = setting(0.1, low=ABOVE_ZERO, high=100.0, when=KTO)
+    desirable_weight: float = setting(1.0, low=0.0, high=100.0, when=KTO)
+    undesirable_weight: float = setting(1.0, low=0.0, high=100.0, when=KTO)
 
 
 @dataclass(frozen=True)
@@ -252,6 +311,12 @@ class RunConfig:
 
     model: ModelSettings = section(ModelSettings)
     data: DataSettings = section(DataSettings)
+    reward: RewardSettings = section(RewardSettings)
+    dpo: DpoSettings = section(DpoSettings)
+    simpo: SimpoSettings = section(SimpoSettings)
+    orpo: OrpoSettings = section(OrpoSettings)
+    cpo: CpoSettings = section(CpoSettings)
+    kto: KtoSettings = section(KtoSettings)
     encoder: EncoderSettings = section(EncoderSettings)
     tuning: TuningSettings = section(TuningSettings)
     lora: LoraSettings = section(LoraSettings)

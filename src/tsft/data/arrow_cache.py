@@ -124,6 +124,11 @@ class MappedRows:
         ]
         self._starts = np.concatenate(([0], np.cumsum([batch.num_rows for batch in self._batches]))).astype(np.int64)
 
+    @property
+    def names(self) -> list[str]:
+        """The columns."""
+        return list(self._reader.schema.names)
+
     def __len__(self) -> int:
         return int(self._starts[-1])
 

@@ -85,8 +85,9 @@ def _problems(value: Any, place: Mapping[str, Any]) -> Iterator[Message]:
     if samples is not None and (not isinstance(samples, int) or isinstance(samples, bool) or samples < 1):
         wanted = "number >= 1"
         yield message("data.info.field_type", **place, field="num_samples", wanted=wanted, type=json_type(samples))
-    if value.get("ranking"):
-        yield message("data.info.ranking", **place)
+    ranking = value.get("ranking")
+    if ranking is not None and not isinstance(ranking, bool):
+        yield message("data.info.field_type", **place, field="ranking", wanted="boolean", type=json_type(ranking))
 
 
 def _table_problems(table: Any, field: str, place: Mapping[str, Any]) -> Iterator[Message]:

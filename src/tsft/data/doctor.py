@@ -12,7 +12,7 @@ import numpy as np
 from tsft.data.examples import PLACEHOLDER, refuse
 from tsft.data.files import json_type
 from tsft.data.mapping import PLAIN_TEXT, ColumnMapping
-from tsft.data.shapes import series_value_of, turns_of
+from tsft.data.shapes import rejected_of, series_value_of, turns_of, verdict_of
 from tsft.errors import Message, message
 
 # The prefix prints four decimals: below this the text shows zeros and the patches stay under a 3,000th of their range.
@@ -27,19 +27,24 @@ _STRAY = re.compile(r"</?ts\s*/?>")
 
 @dataclass(frozen=True)
 class CheckedRow:
-    """A trainable row and what is worth knowing about it."""
+    """A trainable row and what is worth knowing about it; rejected and is_good as in `Example`."""
 
     turns: list[dict[str, str]]
     series: list[np.ndarray]
     series_key: int
     warnings: list[Message] = field(default_factory=list)
     notes: list[Message] = field(default_factory=list)
+    rejected: str | None = None
+    is_good: bool | None = None
 
 
 def check_record(record: Mapping[str, Any], mapping: ColumnMapping) -> CheckedRow:
     """The row ready to train, or RowRefused with the first reason why it is not."""
     turns = turns_of(record, mapping)
     _check_turns(turns)
+    rejected, is_good = rejected_of(record, mapping), verdict_of(record, mapping)
+    if rejected is not None:
+        _check_rejected(rejected, turns[-1]["content"])
     value = series_value_of(record, mapping)
     placeholders = sum(turn["content"].count(PLACEHOLDER) for turn in turns)
     notes: list[Message] = []
@@ -54,7 +59,7 @@ def check_record(record: Mapping[str, Any], mapping: ColumnMapping) -> CheckedRo
     if not series:
         notes.append(message("data.note.no_series"))
     warnings = _check_values(series)
-    return CheckedRow(turns, series, _key(turns, series), warnings, notes)
+    return CheckedRow(turns, series, _key(turns, series), warnings, notes, rejected, is_good)
 
 
 def _check_turns(turns: Sequence[Mapping[str, str]]) -> None:
@@ -78,6 +83,18 @@ def _check_turns(turns: Sequence[Mapping[str, str]]) -> None:
         expected = "assistant" if role == "user" else "user"
     if expected == "assistant" or not any(turn["role"] == "assistant" for turn in turns):
         raise refuse("data.row.no_answer_turn", turns=len(turns))
+
+
+def _check_rejected(rejected: str, chosen: str) -> None:
+    """The worse answer must be one, and another one."""
+    if not rejected.isascii() and any("\ud800" <= letter <= "\udfff" for letter in rejected):
+        raise refuse("data.row.rejected_broken")
+    if not rejected.strip():
+        raise refuse("data.row.rejected_empty")
+    if _STRAY.search(rejected):
+        raise refuse("data.row.rejected_has_series")
+    if rejected.strip() == chosen.strip():
+        raise refuse("data.row.pair_equal")
 
 
 def _check_tokens(turns: Sequence[Mapping[str, str]]) -> None:

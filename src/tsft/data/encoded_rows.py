@@ -24,6 +24,7 @@ from tsft.data.encoding import RowEncoder
 from tsft.data.examples import Example, Findings, RowRefused, refuse
 from tsft.data.mapping import PLAIN_TEXT
 from tsft.data.readers import ExampleRows
+from tsft.errors import message
 from tsft.run.ports import Stopped
 
 ENCODING_VERSION = 1
@@ -41,17 +42,27 @@ SCHEMA = pa.schema(
         ("series_key", pa.int64()),
     ]
 )
+# What of a row's answers is encoded. one: the answer, or the better of two; pair: both; judged: each with its verdict.
+ANSWERS = ("one", "pair", "judged")
+_EXTRA = {
+    "one": [],
+    "pair": [pa.field("rejected_ids", pa.list_(pa.int32())), pa.field("rejected_labels", pa.list_(pa.int32()))],
+    "judged": [pa.field("is_good", pa.int32())],
+}
 
 
 class EncodedRows:
     """The encoded rows of one dataset, memory-mapped. A row is a dict of input_ids, labels and values.
 
     input_ids and labels are lists of int; values is a list of float32[L], one a series, copies that may be written to.
+    A pair has rejected_ids and rejected_labels besides, over the same series; a judged answer has is_good, 0 or 1.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._rows = MappedRows(folder)
+        self._lists = [name for name in ("rejected_ids", "rejected_labels") if name in self._rows.names]
+        self._numbers = [name for name in ("is_good",) if name in self._rows.names]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -67,6 +78,8 @@ class EncodedRows:
             "input_ids": list_slice(batch, "input_ids", place).tolist(),
             "labels": list_slice(batch, "labels", place).tolist(),
             "values": np.split(flat, ends[:-1]) if len(ends) else [],
+            **{name: list_slice(batch, name, place).tolist() for name in self._lists},
+            **{name: batch.column(name)[place].as_py() for name in self._numbers},
         }
 
     def column(self, name: str) -> np.ndarray:
@@ -93,6 +106,7 @@ class EncodingPlan:
     sample_rows: int = 0
     sample_seed: int = 0
     takes_text: bool = False
+    answers: str = "one"
 
 
 @dataclass(frozen=True)
@@ -120,14 +134,16 @@ def encode_rows(
     `progress(done_rows, total_rows)`; `should_stop()` is asked before every row, True raises Stopped.
     """
     budget = plan.budget
-    settings = (budget.cutoff_length, budget.overlong, budget.train_on, plan.system_prompt, plan.takes_text)
+    settings = [budget.cutoff_length, budget.overlong, budget.train_on, plan.system_prompt, plan.takes_text]
+    settings += [plan.answers] if plan.answers != "one" else []
     chosen = _sample(len(examples), plan)
     sampling = (plan.sample_rows, plan.sample_seed) if len(chosen) < len(examples) else ()
     key = fingerprint(ENCODING_VERSION, source_key, encoder.fingerprint, settings, sampling)
     folder = cache / f"encoded-{key}"
 
     def build(unfinished: Path) -> Mapping[str, Any]:
-        with BatchWriter(unfinished, SCHEMA, _to_batch) as writer:
+        schema = pa.schema([*SCHEMA, *_EXTRA[plan.answers]])
+        with BatchWriter(unfinished, schema, lambda rows: _to_batch(rows, schema)) as writer:
             return _encode_all(examples, chosen, file_names, encoder, plan, writer, throttled(progress), should_stop)
 
     report = cached(folder, build)
@@ -163,33 +179,90 @@ def _encode_all(
         example = examples[index]
         findings.rows_read += 1
         try:
-            rows = _fitted(example, encoder, plan)
+            rows = fitted(example, encoder, plan)
         except RowRefused as refused:
             findings.drop(file_names[example.file_index], example.row, refused.reason)
             continue
         findings.kept += 1
-        shortened += rows[0].is_shortened
-        cut += rows[0].is_cut
+        if plan.answers == "one" and example.rejected is not None:
+            findings.note(file_names[example.file_index], example.row, message("data.note.rejected_unused"))
+        shortened += rows[0].row.is_shortened
+        cut += rows[0].row.is_cut
         place = {"file": example.file_index, "row": example.row, "series_key": example.series_key}
-        for row in rows:
-            columns = _columns(row, encoder.patch_size) | place
-            writer.add(columns, 8 * columns["length"] + 4 * len(columns["values"]))
+        for each in rows:
+            columns = _columns(each, encoder.patch_size) | place
+            writer.add(columns, 16 * columns["length"] + 4 * len(columns["values"]))
     report(len(chosen), len(chosen))
     return {"findings": findings.to_json(), "shortened": shortened, "cut": cut}
 
 
-def _fitted(example: Example, encoder: RowEncoder, plan: EncodingPlan) -> list[FittedRow]:
-    """The example as one row, or a long text as several. RowRefused when it cannot be trained."""
+@dataclass(frozen=True)
+class FittedAnswers:
+    """A fitted row, with the worse answer over the same series for a pair, or with the verdict on its own."""
+
+    row: FittedRow
+    rejected: FittedRow | None = None
+    is_good: bool | None = None
+
+
+def fitted(example: Example, encoder: RowEncoder, plan: EncodingPlan) -> list[FittedAnswers]:
+    """The example as one row, a long text as several, a pair as two judged answers where those are wanted.
+
+    RowRefused when it cannot be trained.
+    """
     is_text = example.turns[0]["role"] == PLAIN_TEXT
     if is_text and not plan.takes_text:
         raise refuse("data.row.text_needs_pretraining")
     if is_text and not example.series:
-        return pieces(example.turns, encoder, plan.budget)
+        return [FittedAnswers(piece) for piece in pieces(example.turns, encoder, plan.budget)]
     turns = example.turns if is_text else with_system(example.turns, plan.system_prompt)
-    row = fit(turns, example.series, encoder, plan.budget)
+    if plan.answers == "pair":
+        if example.rejected is None:
+            raise refuse("data.row.no_pair")
+        return [_fitted_pair(turns, example.rejected, example.series, encoder, plan.budget)]
+    if plan.answers == "judged":
+        return _judged(turns, example, encoder, plan.budget)
+    if example.is_good is False:
+        raise refuse("data.row.judged_bad")
+    return [FittedAnswers(_learnable(fit(turns, example.series, encoder, plan.budget)))]
+
+
+def _judged(turns: list[dict[str, str]], example: Example, encoder: RowEncoder, budget: Budget) -> list[FittedAnswers]:
+    if example.rejected is not None:
+        pair = _fitted_pair(turns, example.rejected, example.series, encoder, budget)
+        assert pair.rejected is not None
+        return [FittedAnswers(pair.row, is_good=True), FittedAnswers(pair.rejected, is_good=False)]
+    if example.is_good is None:
+        raise refuse("data.row.no_verdict")
+    row = _learnable(fit(turns, example.series, encoder, budget))
+    return [FittedAnswers(row, is_good=example.is_good)]
+
+
+def _fitted_pair(
+    turns: list[dict[str, str]], rejected: str, series: list[np.ndarray], encoder: RowEncoder, budget: Budget
+) -> FittedAnswers:
+    """Both answers within the budget over the same question and series: those of the one that had to give more up."""
+    last = {"role": "assistant", "content": rejected}
+    chosen_row = fit(turns, series, encoder, budget)
+    rejected_row = fit([*turns[:-1], last], series, encoder, budget)
+    if _room(chosen_row) < _room(rejected_row):
+        rejected_row = fit([*chosen_row.turns[:-1], last], chosen_row.series, encoder, budget)
+    elif _room(rejected_row) < _room(chosen_row):
+        chosen_row = fit([*rejected_row.turns[:-1], turns[-1]], rejected_row.series, encoder, budget)
+    if [*map(len, chosen_row.series)] != [*map(len, rejected_row.series)]:
+        raise refuse("data.row.too_long", length=len(chosen_row.encoded.input_ids), limit=budget.cutoff_length)
+    return FittedAnswers(_learnable(chosen_row), _learnable(rejected_row))
+
+
+def _room(row: FittedRow) -> tuple[int, int]:
+    """What is left of series and question, in points and characters."""
+    return sum(len(points) for points in row.series), sum(len(turn["content"]) for turn in row.turns[:-1])
+
+
+def _learnable(row: FittedRow) -> FittedRow:
     if not any(label != -100 for label in row.encoded.labels):
         raise refuse("data.row.nothing_trained")
-    return [row]
+    return row
 
 
 def with_system(turns: list[dict[str, str]], system_prompt: str) -> list[dict[str, str]]:
@@ -199,11 +272,11 @@ def with_system(turns: list[dict[str, str]], system_prompt: str) -> list[dict[st
     return [{"role": "system", "content": system_prompt}, *turns]
 
 
-def _columns(row: FittedRow, patch_size: int) -> dict[str, Any]:
-    encoded = row.encoded
+def _columns(fitted: FittedAnswers, patch_size: int) -> dict[str, Any]:
+    encoded = fitted.row.encoded
     labels = np.asarray(encoded.labels, dtype=np.int32)
     values = [np.asarray(points, dtype=np.float32).reshape(-1) for points in encoded.values]
-    return {
+    columns: dict[str, Any] = {
         "input_ids": np.asarray(encoded.input_ids, dtype=np.int32),
         "labels": labels,
         "values": np.concatenate(values) if values else np.zeros(0, dtype=np.float32),
@@ -213,14 +286,24 @@ def _columns(row: FittedRow, patch_size: int) -> dict[str, Any]:
         # The first token of a row has nothing before it to be predicted from.
         "trained": int(np.count_nonzero(labels[1:] != -100)),
     }
+    if fitted.is_good is not None:
+        columns["is_good"] = int(fitted.is_good)
+    if fitted.rejected is not None:
+        worse = fitted.rejected.encoded
+        labels = np.asarray(worse.labels, dtype=np.int32)
+        columns |= {"rejected_ids": np.asarray(worse.input_ids, dtype=np.int32), "rejected_labels": labels}
+        # Both are padded to the longer one.
+        columns["length"] = max(len(encoded.input_ids), len(worse.input_ids))
+        columns["trained"] += int(np.count_nonzero(labels[1:] != -100))
+    return columns
 
 
-def _to_batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+def _to_batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
     arrays = []
-    for column in SCHEMA:
+    for column in schema:
         cells = [row[column.name] for row in rows]
         if pa.types.is_list(column.type):
             arrays.append(list_array(cells, column.type.value_type.to_pandas_dtype()))
         else:
             arrays.append(pa.array(cells, column.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

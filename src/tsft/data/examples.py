@@ -18,13 +18,18 @@ Turn = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Example:
-    """One checked row: its place in the source, its turns and its raw series (float64[L] each)."""
+    """One checked row: its place in the source, its turns and its raw series (float64[L] each).
+
+    rejected: a worse answer than the last turn's, None where there is none. is_good: what the row says of its answer.
+    """
 
     file_index: int
     row: int
     turns: list[dict[str, str]]
     series: list[np.ndarray]
     series_key: int = 0
+    rejected: str | None = None
+    is_good: bool | None = None
 
 
 @dataclass(frozen=True)

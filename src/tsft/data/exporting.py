@@ -136,5 +136,5 @@ def _lines(source: Source, counts: _Counts, report: Progress, should_stop: Shoul
         text = orjson.dumps(meta).decode() if meta else ""
         own = each.raw.record.get("id")
         name = {"id": str(own)} if own is not None else {}
-        yield orjson.dumps(name | chatts_row(row.turns, row.series, text))
+        yield orjson.dumps(name | chatts_row(row.turns, row.series, text, row.rejected, row.is_good))
     report(total, total)

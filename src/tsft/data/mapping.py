@@ -15,6 +15,8 @@ class ColumnMapping:
     """The columns and tags of one dataset. An empty name means: this dataset has no such column.
 
     An empty `role_tag` or `content_tag` means either of ShareGPT's (from, value) and OpenAI's (role, content).
+    chosen, rejected: the columns of two answers to one question, the better one first. kto_tag: the column that says
+    whether the one answer is good; `chosen` alone is then an answer that stands apart from its conversation.
     """
 
     formatting: str = "alpaca"
@@ -30,7 +32,15 @@ class ColumnMapping:
     user_tag: str = ""
     assistant_tag: str = ""
     system_tag: str = ""
+    chosen: str = ""
+    rejected: str = ""
+    kto_tag: str = ""
     is_guessed: bool = False
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether each row has a better and a worse answer."""
+        return bool(self.chosen and self.rejected)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -42,7 +52,7 @@ class ColumnMapping:
 
 
 GUESS = ColumnMapping(is_guessed=True)
-_COLUMNS = ("prompt", "query", "response", "history", "messages", "system", "timeseries")
+_COLUMNS = ("prompt", "query", "response", "history", "messages", "system", "timeseries", "kto_tag")
 _TAGS = ("role_tag", "content_tag", "user_tag", "assistant_tag", "system_tag")
 
 
@@ -59,6 +69,9 @@ def mapping_of(entry: Mapping[str, Any]) -> ColumnMapping:
         names.update({name: columns.get(name) or "" for name in _COLUMNS if name != "timeseries"})
         names["timeseries"] = columns.get("timeseries") or "timeseries"
     names.update({name: tags[name] for name in _TAGS if tags.get(name)})
+    if entry.get("ranking"):
+        given = columns or {}
+        names |= {name: given.get(name) or name for name in ("chosen", "rejected")}
     return ColumnMapping(**names)
 
 
@@ -70,6 +83,12 @@ def for_pretraining(mapping: ColumnMapping) -> ColumnMapping:
 
 def guess_mapping(record: Mapping[str, Any]) -> ColumnMapping | None:
     """The mapping a row's own column names suggest, or None when they suggest nothing."""
+    if record.get("chosen") is not None and "rejected" in record:
+        return _guess_question(record, chosen="chosen", rejected="rejected")
+    # A column of this name is a class in many tables: beside a completion it is TRL's verdict.
+    for tag, answer in (("kto_tag", ""), ("label", "completion")):
+        if record.get(tag) is not None and (not answer or answer in record):
+            return _guess_question(record, chosen=answer, kto_tag=tag)
     for column in ("conversations", "messages"):
         if column in record:
             return ColumnMapping(formatting="sharegpt", messages=column)
@@ -80,3 +99,21 @@ def guess_mapping(record: Mapping[str, Any]) -> ColumnMapping | None:
     if "text" in record:
         return ColumnMapping(formatting=PLAIN_TEXT, prompt="text")
     return None
+
+
+def _guess_question(
+    record: Mapping[str, Any], chosen: str = "", rejected: str = "", kto_tag: str = ""
+) -> ColumnMapping:
+    """Where the question of a judged answer stands: as messages, as the columns of Alpaca, or as TRL's `prompt`."""
+    answers = ColumnMapping(chosen=chosen, rejected=rejected, kto_tag=kto_tag)
+    for column in ("conversations", "messages"):
+        if column in record:
+            return replace(answers, formatting="sharegpt", messages=column)
+    if isinstance(record.get("prompt"), str):
+        return replace(answers, prompt="prompt", query="")
+    if "instruction" in record or "input" in record:
+        return answers
+    if "question" in record:
+        return replace(answers, prompt="question", query="", response="answer")
+    # TRL's messages as a prompt; without one both answers are whole conversations.
+    return replace(answers, formatting="openai", messages="prompt" if "prompt" in record else "")

@@ -11,6 +11,7 @@ import numpy as np
 
 from tsft.config.data_rules import check_both_sides
 from tsft.config.run_config import DataSettings
+from tsft.config.stages import answers_of
 from tsft.data.arrow_cache import Progress, ShouldStop
 from tsft.data.budget import Budget
 from tsft.data.content import content_hash
@@ -139,14 +140,15 @@ class _Context:
         examples, read = read_source(
             source, self.cache, self._progress("data.progress.reading", dataset.name), self.should_stop
         )
-        train_on = "everything" if is_text else settings.train_on
+        answers = answers_of(settings.task)
+        train_on = "everything" if is_text else settings.train_on if answers == "one" else "last_answer"
         budget = Budget(settings.cutoff_length, settings.overlong, train_on)
         rows, outcome = encode_rows(
             examples,
             source.fingerprint(),
             [path.name for path in dataset.files],
             self.encoder,
-            EncodingPlan(budget, settings.system_prompt, dataset.sample_rows, self.seed, takes_text=is_text),
+            EncodingPlan(budget, settings.system_prompt, dataset.sample_rows, self.seed, is_text, answers),
             self.cache,
             self._progress("data.progress.encoding", dataset.name),
             self.should_stop,
@@ -204,6 +206,11 @@ def _refuse_without_rows(train_sets: Sequence[_Encoded], reports: Sequence[Datas
     if any(len(each.rows) for each in train_sets):
         return
     read = sum(each.report.rows_read for each in train_sets)
+    why = {key for each in train_sets for key in each.report.dropped}
+    for key, sentence in (("data.row.no_pair", "data.no_pairs"), ("data.row.no_verdict", "data.no_verdicts")):
+        if why == {key}:
+            names = ", ".join(each.report.name for each in train_sets)
+            raise UserError(Problem("data.task", message(sentence, datasets=names)))
     reasons = [
         sentence for report in reports for sentence in report.messages() if sentence.key == "data.report.dropped"
     ]

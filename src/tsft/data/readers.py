@@ -28,7 +28,7 @@ from tsft.errors import Message, UserError, message
 from tsft.run.ports import Stopped
 
 # Goes into every fingerprint: a change of what rows are kept or how they are held makes old caches unused.
-READER_VERSION = 2
+READER_VERSION = 3
 SCHEMA = pa.schema(
     [
         ("file", pa.int32()),
@@ -36,6 +36,8 @@ SCHEMA = pa.schema(
         ("series_key", pa.int64()),
         ("turns", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
         ("series", pa.list_(pa.list_(pa.float64()))),
+        ("rejected", pa.string()),
+        ("is_good", pa.bool_()),
     ]
 )
 
@@ -79,6 +81,8 @@ class ExampleRows:
                 for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
             ],
             series_key=batch.column("series_key")[place].as_py(),
+            rejected=batch.column("rejected")[place].as_py(),
+            is_good=batch.column("is_good")[place].as_py(),
         )
 
     def __iter__(self) -> Iterator[Example]:
@@ -178,7 +182,7 @@ def _checked(raw: RawRow, mapping: ColumnMapping, index: int, file: str, finding
     # One note of a kind a row: a row of 17 column vectors is one flattened row.
     for sentence in {each.key: each for each in reversed(row.notes)}.values():
         findings.note(file, raw.row, sentence)
-    return Example(index, raw.row, row.turns, row.series, row.series_key)
+    return Example(index, raw.row, row.turns, row.series, row.series_key, row.rejected, row.is_good)
 
 
 def _to_batch(rows: list[Example]) -> pa.RecordBatch:
@@ -196,6 +200,8 @@ def _to_batch(rows: list[Example]) -> pa.RecordBatch:
             pa.array([row.series_key for row in rows], pa.int64()),
             pa.ListArray.from_arrays(_offsets([len(row.turns) for row in rows]), turns),
             pa.ListArray.from_arrays(_offsets([len(row.series) for row in rows]), inner),
+            pa.array([row.rejected for row in rows], pa.string()),
+            pa.array([row.is_good for row in rows], pa.bool_()),
         ],
         schema=SCHEMA,
     )

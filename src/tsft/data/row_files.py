@@ -21,14 +21,26 @@ SCHEMA = pa.schema(
         ("history", pa.list_(pa.list_(pa.string()))),
         ("input", pa.string()),
         ("output", pa.string()),
+        ("chosen", pa.string()),
+        ("rejected", pa.string()),
+        ("kto_tag", pa.bool_()),
         ("timeseries", pa.list_(pa.list_(pa.float64()))),
         ("meta", pa.string()),
     ]
 )
 
 
-def chatts_row(turns: Sequence[Mapping[str, str]], series: Sequence[np.ndarray], meta: str = "") -> dict[str, Any]:
-    """Turns and raw series (float64[L] each) in ChatTS's columns; earlier turns are `history`, meta is JSON text."""
+def chatts_row(
+    turns: Sequence[Mapping[str, str]],
+    series: Sequence[np.ndarray],
+    meta: str = "",
+    rejected: str | None = None,
+    is_good: bool | None = None,
+) -> dict[str, Any]:
+    """Turns and raw series (float64[L] each) in ChatTS's columns; earlier turns are `history`, meta is JSON text.
+
+    A pair has `chosen` and `rejected` in the place of `output`; a judged answer has LLaMA-Factory's `kto_tag`.
+    """
     left = list(turns)
     row: dict[str, Any] = {}
     if left and left[0]["role"] == "system":
@@ -37,7 +49,10 @@ def chatts_row(turns: Sequence[Mapping[str, str]], series: Sequence[np.ndarray],
     if len(texts) > 2:
         row["history"] = [texts[place : place + 2] for place in range(0, len(texts) - 2, 2)]
     question, answer = texts[-2:] if len(texts) > 1 else ("", texts[-1])
-    row |= {"input": question, "output": answer, "timeseries": [each.tolist() for each in series]}
+    answers: dict[str, Any] = {"output": answer} if rejected is None else {"chosen": answer, "rejected": rejected}
+    if is_good is not None:
+        answers["kto_tag"] = is_good
+    row |= {"input": question, **answers, "timeseries": [each.tolist() for each in series]}
     return row | ({"meta": meta} if meta else {})
 
 

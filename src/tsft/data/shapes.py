@@ -1,26 +1,58 @@
-"""From a raw record to turns and raw series, by the dataset's mapping. Whether they make sense, the doctor says."""
+"""From a raw record to turns, raw series and judged answers, by the dataset's mapping.
+
+Whether they make sense, the doctor says.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from tsft.data.examples import refuse
+from tsft.data.examples import RowRefused, refuse
 from tsft.data.files import json_type, parse_json
 from tsft.data.mapping import PLAIN_TEXT, ColumnMapping
 
 _USER = ("user", "human")
 _ASSISTANT = ("assistant", "gpt")
 _SYSTEM = ("system",)
+_VERDICTS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def turns_of(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dict[str, str]]:
-    """The conversation of one record; a RowRefused names the column or turn that is wrong."""
+    """The conversation of one record, with the better answer where it has two.
+
+    A RowRefused names the column or turn that is wrong.
+    """
     if mapping.formatting == PLAIN_TEXT:
         if mapping.prompt not in record:
             raise refuse("data.row.missing_column", column=mapping.prompt or "text")
         return [_turn(PLAIN_TEXT, _text(record, mapping.prompt))]
     if mapping.formatting == "alpaca":
         return _alpaca(record, mapping)
+    if mapping.chosen:
+        answer = _answer(record, mapping.chosen, mapping)
+        return [*_question(record, mapping, mapping.chosen), _turn("assistant", answer)]
     return _conversation(record, mapping)
+
+
+def rejected_of(record: Mapping[str, Any], mapping: ColumnMapping) -> str | None:
+    """The worse answer; None for a dataset without pairs."""
+    if not mapping.has_pairs:
+        return None
+    answer = _answer(record, mapping.rejected, mapping)
+    is_apart = mapping.formatting == "alpaca" or _messages_column(record, mapping) is not None
+    if not is_apart and _question(record, mapping, mapping.chosen) != _question(record, mapping, mapping.rejected):
+        raise refuse("data.row.pair_questions_differ")
+    return answer
+
+
+def verdict_of(record: Mapping[str, Any], mapping: ColumnMapping) -> bool | None:
+    """Whether the answer is a good one, as the row says; None for a dataset that says nothing of it."""
+    if not mapping.kto_tag:
+        return None
+    value = record.get(mapping.kto_tag)
+    verdict = value if isinstance(value, bool) else _VERDICTS.get(str(value).strip().lower())
+    if verdict is None:
+        raise refuse("data.row.verdict", column=mapping.kto_tag, value=str(value)[:40])
+    return verdict
 
 
 def series_value_of(record: Mapping[str, Any], mapping: ColumnMapping) -> Any:
@@ -34,8 +66,9 @@ def _alpaca(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dict[str,
     present = [name for name in prompts if name in record]
     if not present:
         raise refuse("data.row.missing_column", column=" / ".join(prompts) or "prompt")
-    if not mapping.response or mapping.response not in record:
-        raise refuse("data.row.missing_column", column=mapping.response or "response")
+    answer = mapping.chosen or mapping.response
+    if not answer or answer not in record:
+        raise refuse("data.row.missing_column", column=answer or "response")
     question = "\n".join(text for text in (_text(record, name) for name in present) if text)
     turns: list[dict[str, str]] = []
     system = _text(record, mapping.system) if mapping.system else ""
@@ -43,7 +76,8 @@ def _alpaca(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dict[str,
         turns.append(_turn("system", system))
     for asked, answered in _history(record, mapping):
         turns += [_turn("user", asked), _turn("assistant", answered)]
-    return [*turns, _turn("user", question), _turn("assistant", _text(record, mapping.response))]
+    said = _answer(record, answer, mapping) if mapping.chosen else _text(record, answer)
+    return [*turns, _turn("user", question), _turn("assistant", said)]
 
 
 def _history(record: Mapping[str, Any], mapping: ColumnMapping) -> list[tuple[str, str]]:
@@ -58,11 +92,52 @@ def _history(record: Mapping[str, Any], mapping: ColumnMapping) -> list[tuple[st
     return [(pair[0], pair[1]) for pair in pairs]
 
 
-def _conversation(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dict[str, str]]:
+def _answer(record: Mapping[str, Any], column: str, mapping: ColumnMapping) -> str:
+    """One of the judged answers: a text, a message, or messages of which the last is the answer."""
+    if record.get(column) is None:
+        raise refuse("data.row.missing_column", column=column)
+    value = _messages_cell(record[column], mapping)
+    if isinstance(value, str):
+        return value
+    last = value[-1] if isinstance(value, list) and value else value
+    is_apart = mapping.formatting == "alpaca" or _messages_column(record, mapping) is not None
+    if isinstance(value, list) and len(value) != 1 and (is_apart or not value):
+        raise refuse("data.row.answer_messages", column=column, count=len(value))
+    turn = _message(last, len(value) if isinstance(value, list) else 1, mapping)
+    if turn["role"] != "assistant":
+        raise refuse("data.row.answer_role", column=column, role=turn["role"])
+    return turn["content"]
+
+
+def _question(record: Mapping[str, Any], mapping: ColumnMapping, column: str) -> list[dict[str, str]]:
+    """The turns before a judged answer: the messages, or all but the last of a whole conversation."""
+    if _messages_column(record, mapping) is not None:
+        return _conversation(record, mapping)
+    messages = _messages_cell(record.get(column), mapping)
+    if not isinstance(messages, list):
+        raise refuse("data.row.missing_column", column=mapping.messages or "prompt")
+    return [_message(each, number, mapping) for number, each in enumerate(messages[:-1], 1)]
+
+
+def _messages_cell(value: Any, mapping: ColumnMapping) -> Any:
+    """Of a table, messages are JSON text; a text that only begins like one stays a text."""
+    if not (isinstance(value, str) and mapping.formatting != "alpaca" and value.lstrip()[:1] in ("[", "{")):
+        return value
+    try:
+        return parse_json(value)
+    except RowRefused:
+        return value
+
+
+def _messages_column(record: Mapping[str, Any], mapping: ColumnMapping) -> str | None:
     candidates = (mapping.messages,) if mapping.messages else ("conversations", "messages")
-    column = next((name for name in candidates if name in record), None)
+    return next((name for name in candidates if name in record), None)
+
+
+def _conversation(record: Mapping[str, Any], mapping: ColumnMapping) -> list[dict[str, str]]:
+    column = _messages_column(record, mapping)
     if column is None:
-        raise refuse("data.row.missing_column", column=" / ".join(candidates))
+        raise refuse("data.row.missing_column", column=mapping.messages or "conversations / messages")
     messages = from_cell(record[column])
     if not isinstance(messages, list):
         raise refuse("data.row.not_list", column=column, type=json_type(messages))

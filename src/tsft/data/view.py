@@ -87,7 +87,10 @@ class ModelView:
 
 @dataclass(frozen=True)
 class RowView:
-    """Everything about one row. model is None without a reader, or where the row cannot be encoded (see findings)."""
+    """Everything about one row. model is None without a reader, or where the row cannot be encoded (see findings).
+
+    rejected: the worse answer of a pair, "" without one; is_good: what the row says of its answer.
+    """
 
     index: int
     file: str
@@ -98,6 +101,8 @@ class RowView:
     findings: tuple[Message, ...]
     meta: Mapping[str, Any] = field(default_factory=dict)
     model: ModelView | None = None
+    rejected: str = ""
+    is_good: bool | None = None
 
 
 def view_row(
@@ -133,6 +138,8 @@ def view_row(
         findings=findings,
         meta=examined.meta,
         model=model,
+        rejected=(examined.row.rejected or "") if examined.row is not None else "",
+        is_good=examined.row.is_good if examined.row is not None else None,
     )
 
 

@@ -37,6 +37,7 @@ from tsft.engine.parts import (
 )
 from tsft.errors import Problem, UserError, message
 from tsft.model.changes import embedding_names
+from tsft.model.reward_head import HEAD, has_reward_head
 
 Common = dict[str, Any]
 # What IA3's authors rescale: keys, values and the inner activations of the feed-forward part.
@@ -50,6 +51,8 @@ def with_adapter(model: PreTrainedModel, config: RunConfig, encoder_is_new: bool
         modules_named(model, part, "tuning.additional_modules")
     tables = embedding_names(model) if config.model.resize_vocabulary else []
     saved = [*config.tuning.additional_modules, *((ENCODER,) if saves_encoder else ()), *tables]
+    if has_reward_head(model):
+        saved.append(HEAD)
     if config.tuning.method != "lora":
         # Every tuner of PEFT but LoRA's looks for `.weight` on what it puts back when merging: give it layers only.
         saved = [name for part in saved for name in leaf_names(model, part)]

@@ -134,5 +134,7 @@ def _question(job: Job, processor: SeriesProcessor, located: LocatedRow) -> Labe
     except RowRefused:
         return None
     last = max(number for number, turn in enumerate(row.turns) if turn["role"] == "assistant")
+    if row.is_good is False:  # what it gives is no answer to expect
+        return None
     turns = with_system(row.turns[:last], data.system_prompt)
     return LabelledQuestion(turns, row.series, label, row.turns[last]["content"])

@@ -1,5 +1,6 @@
 """How long a run may take: from the speed of earlier runs with this model, else from a short measurement here."""
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Iterator
@@ -7,11 +8,14 @@ from collections.abc import Iterator
 import torch
 
 from tsft.config.run_config import RunConfig
+from tsft.config.stages import JUDGED, PAIRED, REFERRING
 from tsft.engine.estimate import Sizes
 from tsft.engine.tried_layer import TriedLayer
+from tsft.errors import UserError
 from tsft.run.board import read_events
 from tsft.run.events import StepLogged
 from tsft.store.record import Record
+from tsft.store.runs import RunFolder, run_config
 
 RUNS_LOOKED_AT = 5
 # What a whole training step reaches of a bare matrix product's speed; measured on CPUs with 4 M and 135 M parameters.
@@ -25,10 +29,12 @@ _TRIED_SECONDS = 0.3
 
 
 def recorded_speed(config: RunConfig, record: Record) -> float | None:
-    """Tokens a second of the newest run with the same model and method that logged steps; None when there is none."""
+    """Tokens a second of the newest run with the same model, method and task that logged steps; None without one."""
     looked_at = 0
     for run in record.list_runs():
         if run.model != config.model.name or run.method != config.tuning.method:
+            continue
+        if _task_of(run.folder) != config.data.task:
             continue
         rates = list(_rates(read_events(run.folder.events)))
         if rates:
@@ -39,8 +45,24 @@ def recorded_speed(config: RunConfig, record: Record) -> float | None:
     return None
 
 
+def _task_of(folder: RunFolder) -> str:
+    """Of a run; "" where its config cannot be read any more."""
+    try:
+        return run_config(folder).data.task
+    except UserError:
+        return ""
+
+
+def rows_for_each(task: str) -> int:
+    """Rows that pass the model for a row of the data: both answers of a pair, or an answer and another row's."""
+    return 2 if task in (*PAIRED, *JUDGED) else 1
+
+
 def guessed_speed(sizes: Sizes, config: RunConfig, tokens_a_row: int, *, is_half: bool) -> float:
     """Tokens a second: from trying one layer of this shape out, or reckoned from its matrices where it is large."""
+    if config.data.task in REFERRING:  # and once forward for the model of before
+        plain = dataclasses.replace(config, data=dataclasses.replace(config.data, task="sft"))
+        return guessed_speed(sizes, plain, tokens_a_row, is_half=is_half) * 3 / 4
     layer = sizes.hidden * (2 * sizes.query + 2 * sizes.key + 3 * sizes.forward)
     if layer <= _TRIED_WEIGHTS and sizes.layers:
         return _tried_speed(sizes, config, tokens_a_row, is_half)

@@ -200,6 +200,8 @@ def _row(dataset: str, located: LocatedRow, mode: str) -> tuple[EvaluatedRow, bo
     last = max(number for number, turn in enumerate(checked.turns) if turn["role"] == "assistant")
     reference = checked.turns[last]["content"]
     meta = meta_of(record)
+    if checked.is_good is False and not meta.get("label"):
+        raise refuse("evaluation.row_judged_bad")
     label, is_bad = label_or_free_text(meta.get("label"), reference)
     key = f"{dataset}/{meta['series']}" if meta.get("series") else f"{checked.series_key & (2**64 - 1):016x}"
     shown = Shown(tuple(checked.turns[:last]), tuple(checked.series), label, key)

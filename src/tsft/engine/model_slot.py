@@ -11,6 +11,7 @@ from tsft.config.run_config import RunConfig
 from tsft.engine.device import choose_precision, give_memory_back
 from tsft.engine.quantised import held_as, wished
 from tsft.engine.restore import Fetching, base_folder, model_changes, new_encoder, open_result, result_folder
+from tsft.engine.scoring import gives_scores
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.errors import UserError, message
 from tsft.model.loading import Loaded, load
@@ -99,6 +100,8 @@ def loaded_model(config: RunConfig, workspace: Workspace, fetching: Fetching, *,
             changes=changes,
             quantization=wished(config),
         )
+    if gives_scores(loaded):
+        raise UserError(message("engine.reward_model", name=model_name(config)))
     model: Any = loaded.model
     if loaded.quantised is None:
         model.to("cuda" if torch.cuda.is_available() else "cpu", dtype)

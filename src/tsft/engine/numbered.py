@@ -1,14 +1,15 @@
 """Rows that know where they come from, put together to a batch: what a loss that is no number is traced back by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tsft.config.run_config import RunConfig
+from tsft.engine.objectives import IS_GOOD
 from tsft.engine.packing import joined_packs
-from tsft.model.batches import collate
+from tsft.model.batches import IGNORED, collate
 from tsft.model.processor import SeriesProcessor
 
 # The key of a batch that holds the indices of its rows, int64[rows].
@@ -41,6 +42,31 @@ class NumberedBatches:
             numbered = joined_packs([item["pack"] for item in numbered], self._config)
         else:
             indices = [row[ROWS] for row in numbered]
+        more: dict[str, Tensor] = {}
+        if "rejected_ids" in numbered[0]:
+            numbered = [*numbered, *map(_rejected, numbered)]
+        elif IS_GOOD in numbered[0]:
+            more[IS_GOOD] = torch.tensor([bool(row[IS_GOOD]) for row in numbered])
+            if self._config.kto.loss == "kto":
+                numbered = [*numbered, *_mismatched(numbered)]
         family = self._processor.family
         tensors = collate(numbered, self._processor.pad_id, family.patch_size, family.last_patch)
-        return tensors | {ROWS: torch.tensor(indices)}
+        return tensors | more | {ROWS: torch.tensor(indices)}
+
+
+def _rejected(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The same question and series with the worse answer."""
+    return {"input_ids": row["rejected_ids"], "labels": row["rejected_labels"], "values": row["values"]}
+
+
+def _mismatched(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each question with the answer of the row before it, cut to the longest of the batch."""
+    longest = max(len(row["input_ids"]) for row in rows)
+    begins = [next(place for place, label in enumerate(row["labels"]) if label != IGNORED) for row in rows]
+    made = []
+    for place, row in enumerate(rows):
+        other, begin, taken = rows[place - 1], begins[place], begins[place - 1]
+        ids = [*row["input_ids"][:begin], *other["input_ids"][taken:]]
+        labels = [*[IGNORED] * begin, *other["labels"][taken:]]
+        made.append({"input_ids": ids[:longest], "labels": labels[:longest], "values": row["values"]})
+    return made

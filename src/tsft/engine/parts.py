@@ -8,6 +8,7 @@ from transformers.pytorch_utils import ALL_LAYERNORM_LAYERS
 
 from tsft.errors import Problem, UserError, message
 from tsft.model.quantization import is_packed
+from tsft.model.reward_head import HEAD
 
 ENCODER = "ts_encoder"
 
@@ -21,12 +22,12 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
 
 
 def linear_names(model: nn.Module, *, in_encoder: bool) -> list[str]:
-    """Full names of the linear layers of the encoder, or of the language model without its head; quantised ones too."""
+    """Full names of the linear layers of the encoder, or of the language model without its heads; quantised too."""
     head = model.get_output_embeddings() if isinstance(model, PreTrainedModel) else None
     return [
         name
         for name, module in model.named_modules()
-        if is_linear(module) and module is not head and (ENCODER in name) == in_encoder
+        if is_linear(module) and module is not head and name != HEAD and (ENCODER in name) == in_encoder
     ]
 
 

@@ -15,12 +15,12 @@ import torch
 
 @dataclass(frozen=True)
 class Place:
-    """After `step`. loss_sum: of the steps since the last logged one. tokens: seen so far."""
+    """After `step`. loss_sum: of the steps since the last logged one. counts: as of `Reporter.counts`."""
 
     step: int
     generators: Mapping[str, Any]
     loss_sum: float
-    tokens: int
+    counts: Mapping[str, Any]
 
 
 def generators() -> Mapping[str, Any]:

@@ -143,7 +143,9 @@ def _asked(example: Example, own_question: str) -> tuple[list[dict[str, str]], s
     answered = [number for number, turn in enumerate(turns) if turn["role"] == "assistant"]
     if not answered:
         return turns, ""
-    return turns[: answered[-1]], turns[answered[-1]]["content"]
+    # An answer that was judged bad is not one to expect.
+    expected = "" if example.is_good is False else turns[answered[-1]]["content"]
+    return turns[: answered[-1]], expected
 
 
 def _fitted(

@@ -10,16 +10,18 @@ import psutil
 import torch
 
 from tsft.config.run_config import RunConfig
+from tsft.config.stages import PAIRED
 from tsft.data.mixing import MixedRows
 from tsft.data.packing import PackedRows
 from tsft.data.preparation import PreparedData
 from tsft.data.report import DatasetReport, row_numbers
 from tsft.engine.device import Precision, choose_precision, device_name
-from tsft.engine.duration import guessed_speed, recorded_speed
+from tsft.engine.duration import guessed_speed, recorded_speed, rows_for_each
 from tsft.engine.estimate import Batch, Plan, memory_parts, state_bytes
 from tsft.engine.job import planned_steps
 from tsft.engine.packing import packing_of
 from tsft.engine.preflight import preflight
+from tsft.engine.reference import keeps_copy
 from tsft.engine.remedy import smallest_change
 from tsft.engine.sketch import Sketch, sketch
 from tsft.errors import Problem
@@ -123,6 +125,7 @@ def estimate_memory(
         dropout=config.tuning.method == "lora" and config.lora.dropout > 0,
         on_gpu=on_gpu,
         quantised_bytes=known.quantised.bytes_a_weight if known.quantised is not None else 0.0,
+        kept_trained=keeps_copy(config, is_adapter_new=known.is_adapter and not known.goes_on),
     )
     batch = longest_batch(rows, config)
     own = process_bytes + FIRST_STEP_BYTES + (FEW_BITS_BYTES if known.quantised is not None else 0)
@@ -133,7 +136,7 @@ def estimate_memory(
 def longest_batch(rows: MixedRows, config: RunConfig) -> Batch:
     """The worst batch that can be drawn: the longest rows, the most labels and the most patches at once.
 
-    A pack is as long as the longest one, with labels and patches in the share of all rows.
+    A pack is as long as the longest one, with labels and patches in the share of all rows. A pair is two rows.
     """
     batch_size, cutoff_length = config.schedule.batch_size, config.data.cutoff_length
     packs = _packs(rows, config)
@@ -145,7 +148,10 @@ def longest_batch(rows: MixedRows, config: RunConfig) -> Batch:
     size = min(batch_size, len(rows))
     most = {name: np.sort(rows.gather(name))[len(rows) - size :] for name in ("length", "trained", "patches")}
     tokens = min(int(most["length"].max(initial=0)), cutoff_length)
-    return Batch(size, tokens, int(most["trained"].sum()), int(most["patches"].sum()))
+    copies = 2 if config.data.task in PAIRED else 1
+    # A reward model has a number for a row and no words.
+    labelled = 0 if config.data.task == "reward" else int(most["trained"].sum())
+    return Batch(size * copies, tokens, labelled, int(most["patches"].sum()) * copies)
 
 
 def _packs(rows: MixedRows, config: RunConfig) -> PackedRows | None:
@@ -202,7 +208,8 @@ def _time(
         tokens_a_row = round(data.report.train_tokens / max(1, items))
         speed, basis = guessed_speed(known.sizes, config, tokens_a_row, is_half=precision.is_mixed), "guess"
     items_a_step = min(items, config.schedule.batch_size * config.schedule.gradient_accumulation)
-    seconds = items_a_step * data.report.train_tokens / items / speed
+    tokens = data.report.train_tokens * rows_for_each(config.data.task)
+    seconds = items_a_step * tokens / items / speed
     return TimeEstimate(seconds * steps, seconds, basis)
 
 

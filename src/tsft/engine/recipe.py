@@ -11,7 +11,6 @@ from peft import PeftModel
 from transformers import set_seed
 from transformers.utils import logging as transformers_logging
 
-from tsft.config.run_config import ADAPTERS
 from tsft.data.preparation import PreparedData
 from tsft.engine.answer_scores import ScoredAnswers, choose_answers
 from tsft.engine.arguments import training_arguments
@@ -21,22 +20,35 @@ from tsft.engine.device import Precision, choose_precision, device_name, give_me
 from tsft.engine.ending import finish
 from tsft.engine.job import Job, ProgressTeller, planned_steps
 from tsft.engine.liger import use_liger
+from tsft.engine.not_finite import NotFiniteError
+from tsft.engine.objectives import objective_of
 from tsft.engine.packing import packed
 from tsft.engine.preparing import prepared_rows
 from tsft.engine.probes import Probing, choose_probes
 from tsft.engine.quantised import refuse_unfit_for_few_bits, wished
 from tsft.engine.rehearsal import StepClock, longest_only
 from tsft.engine.reporter import Reporter
-from tsft.engine.restore import Fetching, base_folder, merged, model_changes, new_encoder, open_result, result_folder
+from tsft.engine.restore import (
+    Fetching,
+    base_folder,
+    keeps_adapter,
+    merged,
+    model_changes,
+    new_encoder,
+    open_result,
+    result_folder,
+)
 from tsft.engine.results import origin_of, write_adapter
-from tsft.engine.series_trainer import NotFiniteError, SeriesTrainer
+from tsft.engine.series_trainer import SeriesTrainer
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.engine.trackers import tracked
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary, trains_encoder
 from tsft.engine.watchdog import Watchdog
 from tsft.engine.wishes import grant_wishes
 from tsft.errors import message
+from tsft.model.families import read_record
 from tsft.model.loading import Loaded, load
+from tsft.model.reward_head import add_reward_head
 from tsft.run.events import DataRead, DataUsed, Planned
 from tsft.run.ports import Stopped
 from tsft.store.app_settings import thread_limit
@@ -113,8 +125,7 @@ def _load_model(job: Job) -> tuple[Loaded, Precision]:
 
 def _load_earlier(job: Job, path: Path, precision: Precision, fetching: Fetching) -> Loaded:
     """What another run left. An adapter goes on training; other ways of tuning take it into the base first."""
-    tuning = job.config.tuning
-    goes_on = tuning.method in ADAPTERS and not tuning.create_new_adapter
+    goes_on = keeps_adapter(job.config, read_record(path))
     loaded = open_result(
         path,
         job.workspace,
@@ -124,11 +135,15 @@ def _load_earlier(job: Job, path: Path, precision: Precision, fetching: Fetching
         is_trainable=goes_on,
         quantization=wished(job.config),
     )
-    if goes_on or not isinstance(loaded.model, PeftModel):
+    if goes_on:
         return loaded
-    if loaded.quantised is not None:
-        job.note("info", message("run.dequantised", how=loaded.quantised.name, precision=precision.name))
-    return merged(loaded)
+    if isinstance(loaded.model, PeftModel):
+        if loaded.quantised is not None:
+            job.note("info", message("run.dequantised", how=loaded.quantised.name, precision=precision.name))
+        loaded = merged(loaded)
+    if job.config.data.task == "reward":
+        add_reward_head(loaded.model)
+    return loaded
 
 
 def _weights_bytes(folder: Path) -> int:
@@ -163,6 +178,8 @@ def _make_trainer(
     scored: ScoredAnswers | None = None,
 ) -> SeriesTrainer:
     config, origin = job.config, origin_of(job.config, job.workspace, loaded)
+    # A loaded adapter is something already before its first step here.
+    objective = objective_of(model, config, is_adapter_new=not isinstance(loaded.model, PeftModel))
     packs = packed(job, data.train)
     validation = data.evaluation if data.evaluation is not None and len(data.evaluation) else None
     return SeriesTrainer(
@@ -191,6 +208,7 @@ def _make_trainer(
         save_adapter=lambda adapter, folder: write_adapter(adapter, loaded, origin, folder),
         probing=probing,
         scored=scored,
+        objective=objective,
     )
 
 

@@ -1,6 +1,7 @@
 """Between transformers' Trainer and the board: says each step, decides when to evaluate and save, obeys a stop wish."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -9,6 +10,7 @@ from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.engine.control import Control
 from tsft.engine.job import PROGRESS_SECONDS
+from tsft.engine.measures import Measures
 from tsft.engine.norms import StepSizes
 from tsft.run.board import Board
 from tsft.run.events import PhaseChanged, Progressed, StepLogged
@@ -28,8 +30,19 @@ class Reporter(TrainerCallback):
         self._progress_at = 0.0
         self._saved_at = time.monotonic()
         self.tokens = 0
+        self.measures = Measures()
         # Measures the steps before they are said; a run without it is told of without these figures.
         self.sizes: StepSizes | None = None
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What has been counted up to now, as a checkpoint carries it."""
+        return {"tokens": self.tokens, "measures": self.measures.sums}
+
+    def set_counts(self, counts: Mapping[str, Any]) -> None:
+        """Go back to what `counts` said at some step."""
+        self.tokens = int(counts["tokens"])
+        self.measures = Measures({name: (each[0], each[1]) for name, each in counts.get("measures", {}).items()})
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -100,8 +113,10 @@ class Reporter(TrainerCallback):
                 grad_norm=norm,
                 encoder_learning_rate=encoder_rate,
                 tokens=self.tokens,
+                measures=self.measures.means,
                 **(self.sizes.taken(norm) if self.sizes is not None else {}),
             )
+            self.measures.clear()
             self._board.say(step)
 
     def is_evaluation_due(self, state: TrainerState) -> bool:

@@ -1,12 +1,14 @@
 """Opens what earlier runs left: an adapter, a whole model, or a checkpoint in between. For going on and for asking."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
 
-from tsft.config.run_config import ModelSettings, RunConfig
+from tsft.config.run_config import ADAPTERS, ModelSettings, RunConfig
 from tsft.engine.checkpoints import load_trained
 from tsft.engine.expansion import expand_blocks
 from tsft.engine.sources import Progress, ShouldStop, model_folder
@@ -16,6 +18,7 @@ from tsft.model.changes import ModelChanges
 from tsft.model.families import NewEncoder, read_record
 from tsft.model.loading import Loaded, load
 from tsft.model.quantization import Quantization
+from tsft.model.reward_head import add_reward_head
 from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, run_config
 from tsft.store.workspace import Workspace
 
@@ -112,7 +115,19 @@ def model_changes(config: RunConfig) -> ModelChanges:
     """What the base model is loaded differently from how it was saved."""
     model = config.model
     tokens = model.new_tokens if model.resize_vocabulary else ()
-    return ModelChanges(model.rope_scaling, model.rope_factor, model.resize_vocabulary, tokens)
+    has_head = config.data.task == "reward"
+    return ModelChanges(model.rope_scaling, model.rope_factor, model.resize_vocabulary, tokens, reward_head=has_head)
+
+
+def keeps_adapter(config: RunConfig, record: Mapping[str, Any]) -> bool:
+    """Whether the adapter that a run goes on from is the one it trains; else it is taken into its base first.
+
+    record: what was written beside the adapter. One without a reward model's head cannot become that of a reward model.
+    """
+    is_reward = ModelChanges.from_json(record.get("changes")).reward_head
+    tuning = config.tuning
+    fits = is_reward == (config.data.task == "reward")
+    return tuning.method in ADAPTERS and not tuning.create_new_adapter and fits
 
 
 def _places(text: str, workspace: Workspace) -> tuple[Path, Path]:
@@ -139,7 +154,10 @@ def _base_of_run(
     """What the run started from, before it trained."""
     if config.model.continue_from:
         earlier = result_folder(config.model.continue_from, workspace)
-        return merged(open_result(earlier, workspace, dtype, fetching, attention=attention))
+        before = merged(open_result(earlier, workspace, dtype, fetching, attention=attention))
+        if config.data.task == "reward":
+            add_reward_head(before.model)
+        return before
     base = model_folder(config.model, workspace, fetching.progress, fetching.should_stop)
     encoder, changes = new_encoder(config), model_changes(config)
     return load(base, dtype=dtype, attention=attention, new_encoder=encoder, changes=changes)

@@ -10,7 +10,7 @@ from peft import PeftModel
 from tsft.config.run_config import RunConfig
 from tsft.engine.job import Job
 from tsft.engine.quantised import wished
-from tsft.engine.restore import model_changes, new_encoder, result_folder
+from tsft.engine.restore import keeps_adapter, model_changes, new_encoder, result_folder
 from tsft.model.adapters import save_adapter
 from tsft.model.changes import ModelChanges
 from tsft.model.families import NewEncoder, read_record
@@ -42,8 +42,10 @@ def origin_of(config: RunConfig, workspace: Workspace, loaded: Loaded) -> Origin
         return Origin(settings.name, settings.hub, settings.revision, encoder, model_changes(config), wished(config))
     earlier = read_record(result_folder(settings.continue_from, workspace))
     # A whole model is the base itself; so is an adapter that was taken into its base for a new one.
-    if "base" not in earlier or config.tuning.create_new_adapter:
-        return Origin(settings.continue_from, settings.hub, "", None, quantization=wished(config))
+    if "base" not in earlier or config.tuning.create_new_adapter or not keeps_adapter(config, earlier):
+        # What was done to the earlier base is in it; the head of a reward model is made on top.
+        head = ModelChanges(reward_head=config.data.task == "reward")
+        return Origin(settings.continue_from, settings.hub, "", None, head, wished(config))
     made = earlier.get("new_encoder")
     encoder, changes = NewEncoder(**made) if made else None, ModelChanges.from_json(earlier.get("changes"))
     held = Quantization.from_json(earlier.get("quantization"))

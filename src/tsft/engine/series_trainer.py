@@ -6,7 +6,7 @@ them stops being called.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from tsft.engine.checkpoints import CheckpointKeeper, load_trained, read_place, 
 from tsft.engine.control import Control
 from tsft.engine.job import planned_steps
 from tsft.engine.norms import StepSizes
+from tsft.engine.not_finite import NotFiniteError
 from tsft.engine.numbered import ROWS, Numbered, NumberedBatches
+from tsft.engine.objectives import Objective
 from tsft.engine.optimizers import evaluation_weights, follow_schedule, make_optimizer, readable_state
 from tsft.engine.packing import PackedRows
 from tsft.engine.place import Place, generators, set_generators, unnoticed
@@ -33,19 +35,11 @@ from tsft.engine.reporter import Reporter
 from tsft.engine.sampler import EpochSampler
 from tsft.engine.stopping import Judged, is_over, judge, rule_of
 from tsft.engine.tuning import ParameterGroup
+from tsft.engine.validation import Verdict, judged, mean_loss
 from tsft.errors import message
 from tsft.model.processor import SeriesProcessor
 from tsft.run.board import Board
-from tsft.run.events import Evaluated, PhaseChanged, Progressed
-
-
-class NotFiniteError(Exception):
-    """The loss of a batch is NaN or infinite. rows: indices into the training rows."""
-
-    def __init__(self, rows: Sequence[int], step: int) -> None:
-        super().__init__(f"loss not finite at step {step}, rows {list(rows)}")
-        self.rows = tuple(rows)
-        self.step = step
+from tsft.run.events import Evaluated, PhaseChanged
 
 
 class SeriesTrainer(Trainer):
@@ -70,6 +64,7 @@ class SeriesTrainer(Trainer):
         is_handed_on: bool = False,
         probing: Probing | None = None,
         scored: ScoredAnswers | None = None,
+        objective: Objective | None = None,
     ) -> None:
         self.groups = groups
         self._config = config
@@ -81,8 +76,7 @@ class SeriesTrainer(Trainer):
         self._judged = Judged()
         self._save_adapter = save_adapter
         self._is_handed_on = is_handed_on
-        self._probing = probing
-        self._scored = scored
+        self._probing, self._scored, self._objective = probing, scored, objective
         self._resumed_from: Path | None = None
         self._place: Place | None = None
         self._is_evaluating = False
@@ -97,6 +91,9 @@ class SeriesTrainer(Trainer):
             data_collator=NumberedBatches(processor, config),
             callbacks=[reporter],
         )
+        if objective is not None:
+            # Each micro-batch counts alike, as its objective gives a mean over its rows.
+            self.model_accepts_loss_kwargs = False
         reporter.sizes = StepSizes(
             groups, config.output.logging_steps, has_gradients=not OPTIMIZERS[config.optim.optimizer].steps_in_backward
         )
@@ -151,19 +148,29 @@ class SeriesTrainer(Trainer):
     ) -> Any:
         rows = inputs.pop(ROWS).tolist()
         self._step_rows += rows
-        self._reporter.tokens += int(self._lengths[rows].sum())
-        if self._config.optim.label_smoothing and model.training:
-            inputs["label_smoothing"] = self._config.optim.label_smoothing
-        loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        value = loss[0] if return_outputs else loss
+        if self._objective is not None:
+            self._reporter.tokens += int(inputs["attention_mask"].sum())
+            found = self._objective(model, inputs)
+            self._reporter.measures.add(found.sums)
+            loss = found.loss
+        else:
+            self._reporter.tokens += int(self._lengths[rows].sum())
+            if self._config.optim.label_smoothing and model.training:
+                inputs["label_smoothing"] = self._config.optim.label_smoothing
+            loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        value = loss[0] if isinstance(loss, tuple) else loss
         if not torch.isfinite(value):
             raise NotFiniteError(rows, self.state.global_step + 1)
         return loss
 
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """For trackers: with what is measured beside the loss."""
+        super().log({**logs, **(dict(self._reporter.measures.means) if "loss" in logs else {})}, *args, **kwargs)
+
     def _remember_place(self) -> None:
         """Before anything of the next step is done: where to go back to when that step is not finished."""
         if self._place is None or self._place.step != self.state.global_step:
-            self._place = Place(self.state.global_step, generators(), float(self._tr_loss), self._reporter.tokens)
+            self._place = Place(self.state.global_step, generators(), float(self._tr_loss), self._reporter.counts)
             self._step_rows: list[int] = []
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
@@ -179,7 +186,7 @@ class SeriesTrainer(Trainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Mean loss over all trained tokens of the validation rows, and where wished the score of some answers.
+        """Mean loss over all trained tokens (or rows) of validation, and where wished the score of some answers.
 
         Says `Evaluated`. Does what people wish before each batch, and waits there while the run is paused.
         """
@@ -192,7 +199,7 @@ class SeriesTrainer(Trainer):
         self._is_evaluating = True
         try:
             with unnoticed(), evaluation_weights(self.optimizer):  # the loader draws random numbers
-                loss = self._mean_loss(loader)
+                loss, measures = mean_loss(loader, self._judged_batch, self._wishes, self._board)
                 score = self._answer_score()
         finally:
             self._is_evaluating = False
@@ -200,10 +207,10 @@ class SeriesTrainer(Trainer):
         self._evaluated_at_step, self._loss = self.state.global_step, loss
         self._value = loss if self._rule.metric.name == VALIDATION_LOSS or score is None else score
         seconds = time.time() - started - (self._wishes.paused_seconds - waited)
-        self._board.say(Evaluated(time.time(), self.state.global_step, loss, seconds, score))
+        self._board.say(Evaluated(time.time(), self.state.global_step, loss, seconds, score, measures))
         if self._wishes.is_wished("evaluate"):
             self._wishes.done("evaluate")
-        metrics = {f"{metric_key_prefix}_loss": loss}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in (("loss", loss), *measures)}
         if score is not None:
             metrics[f"{metric_key_prefix}_answer_score"] = score
         self.log(dict(metrics))
@@ -225,21 +232,11 @@ class SeriesTrainer(Trainer):
         with self.compute_loss_context_manager():
             return self._scored.score(self.model)
 
-    def _mean_loss(self, loader: Any) -> float:
-        total, count, said_at = 0.0, 0, 0.0
-        for done, inputs in enumerate(loader):
-            self._wishes.obey()
-            if time.monotonic() - said_at > 0.5:
-                said_at = time.monotonic()
-                self._board.say(Progressed(time.time(), done, len(loader), "batches"))
-            inputs.pop(ROWS)
-            inputs = self._prepare_inputs(inputs)
-            trained = int((inputs["labels"][:, 1:] != -100).sum())
-            with self.compute_loss_context_manager():
-                loss = self.model(**inputs).loss
-            total += float(loss) * trained
-            count += trained
-        return total / max(count, 1)
+    def _judged_batch(self, inputs: dict[str, Any]) -> Verdict:
+        inputs.pop(ROWS)
+        inputs = self._prepare_inputs(inputs)
+        with self.compute_loss_context_manager():
+            return judged(self.model, inputs, self._objective)
 
     def _evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """An evaluation that is due: it counts for early stopping, and the best makes a checkpoint."""
@@ -300,10 +297,11 @@ class SeriesTrainer(Trainer):
 
     def save_aside(self) -> None:
         """`save_now` in the middle of a step that goes on."""
-        loss_sum, tokens = self._tr_loss, self._reporter.tokens
+        loss_sum, counts = self._tr_loss, self._reporter.counts
         with unnoticed():
             self.save_now()
-        self._tr_loss, self._reporter.tokens = loss_sum, tokens
+        self._tr_loss = loss_sum
+        self._reporter.set_counts(counts)
         self.control = self.callback_handler.on_save(self.args, self.state, self.control)
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
@@ -318,7 +316,7 @@ class SeriesTrainer(Trainer):
         if place is not None and place.step == self.state.global_step:
             set_generators(place.generators)
             self._tr_loss = torch.full_like(self._tr_loss, place.loss_sum)
-            self._reporter.tokens = place.tokens
+            self._reporter.set_counts(place.counts)
         self._save_checkpoint(self.model, None)
 
     def load_best(self) -> int | None:
@@ -343,7 +341,7 @@ class SeriesTrainer(Trainer):
         return {
             "loss_sum": float(self._tr_loss),
             "logged_at_step": self._globalstep_last_logged,
-            "tokens": self._reporter.tokens,
+            **self._reporter.counts,
             **self._verdict(),
         }
 
@@ -377,7 +375,7 @@ class SeriesTrainer(Trainer):
         self._load_rng_state(str(checkpoint))
         self._tr_loss = torch.full_like(self._tr_loss, place["loss_sum"])
         self._globalstep_last_logged = place["logged_at_step"]
-        self._reporter.tokens = place["tokens"]
+        self._reporter.set_counts(place)
         self._evaluated_at_step = place["evaluated_at_step"]
         self._judged = self._judged_before(place)
         self._remember_place()

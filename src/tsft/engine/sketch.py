@@ -15,12 +15,12 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from tsft.config.catalog import BUILTIN
-from tsft.config.run_config import ADAPTERS, ModelSettings, RunConfig
+from tsft.config.run_config import ModelSettings, RunConfig
 from tsft.engine.estimate import Sizes
 from tsft.engine.optimizers import refuse_unfit
 from tsft.engine.parts import ENCODER, decoder_layers, is_norm
 from tsft.engine.quantised import quantised_weights, refuse_unfit_for_few_bits, wished
-from tsft.engine.restore import merged, model_changes, new_encoder, result_folder
+from tsft.engine.restore import keeps_adapter, merged, model_changes, new_encoder, result_folder
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary
 from tsft.errors import UserError, message
 from tsft.model.adapters import load_adapter
@@ -29,6 +29,7 @@ from tsft.model.families import read_record
 from tsft.model.loading import META, Loaded, load
 from tsft.model.processor import SeriesProcessor
 from tsft.model.quantization import Quantised
+from tsft.model.reward_head import add_reward_head
 from tsft.run.events import Group
 from tsft.store.models import local_model
 from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, run_config
@@ -40,7 +41,8 @@ class Sketch:
     """What is known of a model before it is loaded. source_bytes: weights of the base model.
 
     encoder: how the encoder trains: full, lora or frozen. is_adapter: whether the result is one. quantised: how the
-    run will hold the weights of the decoder layers; the sketch has them whole.
+    run will hold the weights of the decoder layers; the sketch has them whole. goes_on: whether the adapter is one of
+    an earlier run.
     """
 
     sizes: Sizes
@@ -52,6 +54,7 @@ class Sketch:
     trains_positions: bool
     is_adapter: bool
     quantised: Quantised | None = None
+    goes_on: bool = False
 
 
 def sketch(config: RunConfig, workspace: Workspace) -> Sketch:
@@ -73,6 +76,7 @@ def sketch(config: RunConfig, workspace: Workspace) -> Sketch:
         trains_positions=any(trains and "position_embedding" in name for name, trains in encoder),
         is_adapter=isinstance(model, PeftModel),
         quantised=loaded.quantised,
+        goes_on=isinstance(loaded.model, PeftModel),
     )
 
 
@@ -191,7 +195,7 @@ def _untuned(config: RunConfig, workspace: Workspace) -> tuple[Loaded, Path]:
         record = read_record(path)
         settings = ModelSettings(record.get("base", ""), record.get("hub") or "", record.get("revision") or "")
         base = _base_folder(settings, workspace)
-        goes_on = config.tuning.method in ADAPTERS and not config.tuning.create_new_adapter
+        goes_on = keeps_adapter(config, record)
         loaded = load_adapter(path, base, torch.float32, is_trainable=goes_on, **META)
         return loaded if goes_on else merged(loaded), base
     if (path / TRAINED_WEIGHTS).is_file():
@@ -210,6 +214,8 @@ def _base_folder(settings: ModelSettings, workspace: Workspace) -> Path:
 
 
 def _tuned(loaded: Loaded, config: RunConfig) -> Any:
+    if config.data.task == "reward" and not isinstance(loaded.model, PeftModel):
+        add_reward_head(loaded.model)
     if isinstance(loaded.model, PeftModel):
         return go_on_training(loaded.model, config)
     # How an adapter begins changes no size, and some beginnings need the weights.

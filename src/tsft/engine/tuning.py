@@ -20,6 +20,7 @@ from tsft.engine.adapters import with_adapter
 from tsft.engine.expansion import expand_blocks
 from tsft.engine.parts import ENCODER, decoder_layers, is_norm, modules_named
 from tsft.errors import Problem, UserError, message
+from tsft.model.reward_head import HEAD
 from tsft.run.events import Group
 
 # peft 0.21 still asks models under a name that transformers 5.24 has renamed; nothing a person could change.
@@ -58,6 +59,8 @@ def apply_tuning(model: PreTrainedModel, config: RunConfig, encoder_is_new: bool
         set_encoder(model, trainable=True)
     elif config.encoder.training == "frozen":
         set_encoder(model, trainable=False)
+    if config.data.task == "reward" and not isinstance(model, PeftModel):
+        model.get_submodule(HEAD).requires_grad_(True)
     return as_trainable(model)
 
 

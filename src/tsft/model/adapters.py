@@ -23,6 +23,7 @@ from tsft.model.families import Family, NewEncoder, read_record
 from tsft.model.loading import Loaded, load
 from tsft.model.processor import SeriesProcessor, companion_files, load_tokenizer
 from tsft.model.quantization import Quantization, dequantise, is_quantised
+from tsft.model.reward_head import add_reward_head
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +101,8 @@ def load_adapter(
         **options,
     )
     _check_same_encoder(record, base, folder, base_folder)
+    if changes.reward_head:
+        add_reward_head(base.model)
     with torch.random.fork_rng():
         if record.get("init_seed") is not None:
             torch.manual_seed(int(record["init_seed"]))

@@ -22,12 +22,14 @@ class ModelChanges:
     """rope_scaling: none, linear, dynamic, yarn or llama3; rope_factor: how many times longer the context becomes.
 
     resizes_vocabulary: give every token of the tokenizer a row in the embedding, `new_tokens` among them.
+    reward_head: score answers with a head of its own, which is made new where the model has none.
     """
 
     rope_scaling: str = "none"
     rope_factor: float = 2.0
     resizes_vocabulary: bool = False
     new_tokens: tuple[str, ...] = ()
+    reward_head: bool = False
 
     @staticmethod
     def from_json(data: Mapping[str, Any] | None) -> "ModelChanges":

@@ -17,6 +17,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from tsft.model.encoder import TimeSeriesEncoder
 from tsft.model.families import class_stem
+from tsft.model.reward_head import FLAG, HEAD, last_places, new_head
 
 IGNORED = -100
 
@@ -133,6 +134,8 @@ class CausalMixin:
     def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__(config)
         self.model = self.backbone_class(config)
+        if getattr(config, FLAG, False):
+            setattr(self, HEAD, new_head(config))
         self.post_init()
 
     def forward(
@@ -149,6 +152,7 @@ class CausalMixin:
         full_logits: bool = False,
         num_items_in_batch: Tensor | int | None = None,
         label_smoothing: float = 0.0,
+        as_reward: bool = False,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """Logits, and with `labels` (int64[B, T], unshifted, -100 ignored) the loss.
@@ -157,6 +161,7 @@ class CausalMixin:
         With labels:    logits float[M, V] of the M positions that predict a label, row by row: with a vocabulary of
                         150,000 words the others cost more memory than the model. `full_logits=True` gives
                         float[B, T, V] beside the same loss.
+        as_reward:      logits float[B, 1], the score of each row by a reward model's head.
         """
         inputs = {
             "input_ids": input_ids,
@@ -168,6 +173,8 @@ class CausalMixin:
             "ts_positions": ts_positions,
             **kwargs,
         }
+        if as_reward:
+            return self._rewards(inputs)
         if labels is None:
             return super().forward(**inputs, logits_to_keep=logits_to_keep)
         inputs["return_dict"] = True
@@ -178,6 +185,15 @@ class CausalMixin:
         logits = logits.reshape(-1, logits.shape[-1])
         output.loss = _loss(logits, targets[is_predictor], num_items_in_batch, label_smoothing)
         return output
+
+    def _rewards(self, inputs: dict[str, Any]) -> CausalLMOutputWithPast:
+        hidden = self.model(**{**inputs, "use_cache": False}).last_hidden_state  # [B, T, D]
+        mask = inputs["attention_mask"]
+        if mask is None:
+            mask = torch.ones(hidden.shape[:2], dtype=torch.long, device=hidden.device)
+        last = hidden[torch.arange(len(hidden), device=hidden.device), last_places(mask)]
+        head = getattr(self, HEAD)
+        return CausalLMOutputWithPast(logits=head(last.to(head.weight.dtype)))
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
         """Series go in with the prompt only: after that the cache holds what they said."""

@@ -44,6 +44,7 @@ from tsft.model.quantization import (
     quantised,
     require_packages,
 )
+from tsft.model.reward_head import FLAG, HEAD, add_reward_head
 
 # ChatTS keeps the encoder at the top level; ours sits on the backbone. transformers applies the reverse when it saves.
 _KEY_MAPPING = {r"^ts_encoder\.": "model.ts_encoder."}
@@ -96,15 +97,7 @@ def load(
     backbone = backbone_type(raw, names)
     encoder_is_new = not any(name.startswith(("ts_encoder.", "model.ts_encoder.")) for name in names)
     tokenizer = load_tokenizer(folder)
-    if encoder_is_new:
-        family = new_family(new_encoder)
-        identity = written_identity(backbone)
-        raw = {**raw, "ts": new_encoder.ts_block(_hidden_size(raw, folder))}
-    else:
-        if not isinstance(raw.get("ts"), Mapping):
-            raise UserError(message("model.no_ts_block", folder=str(folder)))
-        family = read_family(folder, raw["ts"])
-        identity = {name: raw[name] for name in ("model_type", "architectures", "auto_map") if name in raw}
+    raw, family, identity = _family_of(folder, raw, backbone, new_encoder if encoder_is_new else None)
     start_id, end_id = add_series_tokens(tokenizer, family)
     family = dataclasses.replace(family, start_id=start_id, end_id=end_id)
     if round_to_float16 is not None:
@@ -113,10 +106,14 @@ def load(
     choose_template(tokenizer, encoder_is_new)
     raw = {**raw, "ts_token_start_index": start_id, "ts_token_end_index": end_id}
     left_out = packed_modules(names) if options.get("device_map") == "meta" else set()
+    if f"{HEAD}.weight" in names:
+        raw[FLAG] = True
     model = _load_weights(folder, backbone, raw, identity, dtype, attention, allow_pickle, left_out, options)
     if held is not None:
         keep_trainable(model)
         let_files_go(model)
+    if changes.reward_head:
+        add_reward_head(model)
     if encoder_is_new:
         model.model.ts_encoder.reset(new_encoder.seed)
     if changes.resizes_vocabulary:
@@ -125,6 +122,19 @@ def load(
     _set_end_of_turn(model, end_of_turn_ids(tokenizer))
     companions = {} if encoder_is_new else companion_files(folder)
     return Loaded(model, SeriesProcessor(tokenizer, family, companions), family, encoder_is_new, held)
+
+
+def _family_of(
+    folder: Path, raw: dict[str, Any], backbone: str, new_encoder: NewEncoder | None
+) -> tuple[dict[str, Any], Family, dict[str, Any]]:
+    """The config with its `ts` block, the family it says, and the model's name in config.json."""
+    if new_encoder is not None:
+        raw = {**raw, "ts": new_encoder.ts_block(_hidden_size(raw, folder))}
+        return raw, new_family(new_encoder), written_identity(backbone)
+    if not isinstance(raw.get("ts"), Mapping):
+        raise UserError(message("model.no_ts_block", folder=str(folder)))
+    identity = {name: raw[name] for name in ("model_type", "architectures", "auto_map") if name in raw}
+    return raw, read_family(folder, raw["ts"]), identity
 
 
 def save(model: PreTrainedModel, processor: SeriesProcessor, folder: Path, *, shard: str = "50GB") -> Path:

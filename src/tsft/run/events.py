@@ -124,6 +124,7 @@ class StepLogged:
     model_grad_norm, encoder_grad_norm: of the last step, before clipping, apart for the language model (under an
     adapter its adapter) and the encoder. model_update, encoder_update: norm of what the last step changed, divided by
     the norm of the trained parameters. None where a part does not train or nothing can be measured.
+    measures: (name, mean over the rows) of what a preference stage measures beside its loss.
     """
 
     at: float
@@ -138,13 +139,15 @@ class StepLogged:
     encoder_grad_norm: float | None = None
     model_update: float | None = None
     encoder_update: float | None = None
+    measures: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Loss over the validation rows after `step`: the mean over trained tokens.
+    """Loss over the validation rows after `step`: the mean over trained tokens, or over rows of preference data.
 
-    score: of the answers to some of them, 0 to 1, the mean over tasks; None where none are answered.
+    measures: as of `StepLogged`. score: of the answers to some of them, 0 to 1, the mean over tasks; None where none
+    are answered.
     """
 
     at: float
@@ -152,6 +155,7 @@ class Evaluated:
     loss: float | None
     seconds: float
     score: float | None = None
+    measures: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -306,7 +310,7 @@ def from_line(line: str) -> Event:
         data["probes"] = tuple(Probe(**probe) for probe in data["probes"])
     if "datasets" in data:
         data["datasets"] = tuple(DataUsed(**used) for used in data["datasets"])
-    for name in ("settings", "change", "rows", "versions"):
+    for name in ("settings", "change", "rows", "versions", "measures"):
         if name in data:
             data[name] = _tuples(data[name])
     try:

@@ -28,6 +28,7 @@ def outline(state: RunState) -> dict[str, Any]:
         "loss": state.loss.last,
         "validation_loss": state.validation_loss.last,
         "answer_score": state.answer_score.last,
+        "measures": {name: curve.last for name, curve in state.measured.items()},
         "best_step": state.best_step or None,
         "best_loss": state.best_loss,
         "learning_rate": state.learning_rate.last,
@@ -57,7 +58,9 @@ def outline(state: RunState) -> dict[str, Any]:
 
 def metrics(state: RunState, names: Sequence[str] = CURVES, points: int = POINTS) -> dict[str, Any]:
     """The run's curves by name, each at most about `points` points: [step, value]; gaps are steps without a number."""
-    return {name: _curve(getattr(state, name), points) for name in names}
+    curves = {name: _curve(getattr(state, name), points) for name in names if name in CURVES}
+    wanted = state.measured if names == CURVES else [name for name in names if name in state.measured]
+    return curves | {name: _curve(state.measured[name], points) for name in wanted}
 
 
 def thinned(points: Sequence[Point], count: int) -> list[Point]:

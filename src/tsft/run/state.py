@@ -4,7 +4,8 @@ The live page, a run opened from history, the command line's progress and the te
 """
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tsft.config.metrics import ANSWER_SCORE
@@ -98,6 +99,9 @@ class RunState:
     samples: tuple[SampleShown, ...] = ()
     readings: tuple[tuple[float, int], ...] = ()  # (time, step) while training, for speed
     worked_seconds: float = 0.0  # spent in the phases of WORKING
+    measured: Mapping[str, Curve] = field(
+        default_factory=dict
+    )  # of `StepLogged.measures`; "validation_…" of rows held back
     worked: Curve = Curve()  # (step, worked_seconds): where a step lies on an axis of time
     tokens_seen: Curve = Curve()  # (step, tokens): and on one of tokens
     best_step: int = 0  # the best trained step by the metric of the plan, 0 while there is none
@@ -203,6 +207,7 @@ def _started(state: RunState, event: RunStarted) -> dict[str, Any]:
         "samples": tuple(each for each in state.samples if each.step <= back_to),
         "worked_seconds": state.worked.cut_after(back_to).last or 0.0,
         **{name: getattr(state, name).cut_after(back_to) for name in (*CURVES, "worked", "tokens_seen")},
+        "measured": {name: curve.cut_after(back_to) for name, curve in state.measured.items()},
     }
 
 
@@ -249,6 +254,9 @@ def _command(state: RunState, event: CommandGiven) -> dict[str, Any]:
 def _evaluated(state: RunState, event: Evaluated) -> dict[str, Any]:
     """The earliest of equals stays the best. Step 0 does not count: nothing was trained by then."""
     changes: dict[str, Any] = {"validation_loss": state.validation_loss.add(event.step, event.loss)}
+    if event.measures:
+        validation = ((f"validation_{name}", value) for name, value in event.measures)
+        changes["measured"] = _measured(state, event.step, validation)
     if event.score is not None:
         changes["answer_score"] = state.answer_score.add(event.step, event.score)
     value, best = (event.score, state.best_score) if _follows_score(state) else (event.loss, state.best_loss)
@@ -299,7 +307,14 @@ def _step(state: RunState, event: StepLogged) -> dict[str, Any]:
         "worked": state.worked.add(event.step, _worked_seconds(state, event)),
         "tokens_seen": state.tokens_seen.add(event.step, event.tokens),
         **{name: getattr(state, name).add(event.step, value) for name, value in measured.items() if value is not None},
+        **({"measured": _measured(state, event.step, event.measures)} if event.measures else {}),
     }
+
+
+def _measured(state: RunState, step: int, measures: Iterable[tuple[str, float | None]]) -> dict[str, Curve]:
+    """With one more point of each."""
+    added = {name: state.measured.get(name, Curve()).add(step, value) for name, value in measures}
+    return {**state.measured, **added}
 
 
 def _samples(state: RunState, event: SampleShown) -> tuple[SampleShown, ...]:

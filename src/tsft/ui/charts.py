@@ -22,11 +22,21 @@ CLOCK_POINTS = 120
 # The small charts below the loss, each with the curves that share its axis.
 SMALL_CHARTS = (
     ("answer_score", ("answer_score",)),
+    ("accuracy", ("accuracy", "validation_accuracy")),
+    ("margin", ("margin", "validation_margin")),
+    ("reward", ("chosen_reward", "rejected_reward")),
+    ("kl", ("kl",)),
+    ("sft_loss", ("sft_loss",)),
     ("learning_rate", ("learning_rate", "encoder_learning_rate")),
     ("grad_norm", ("grad_norm", "model_grad_norm", "encoder_grad_norm")),
     ("update", ("model_update", "encoder_update")),
 )
-OVERLAY_SMALL_CURVES = ("answer_score", "learning_rate", "grad_norm")
+OVERLAY_SMALL_CURVES = ("answer_score", "accuracy", "margin", "learning_rate", "grad_norm")
+# Curves of `RunState.measured`; whoever has none of them has an empty curve.
+_MEASURED: tuple[str, ...] = (
+    *("accuracy", "validation_accuracy", "margin", "validation_margin"),
+    *("chosen_reward", "rejected_reward", "kl", "sft_loss"),
+)
 DRAWN_WORDS = (
     "title",
     "raw",
@@ -52,6 +62,8 @@ DRAWN_WORDS = (
     "update",
     "model_update",
     "encoder_update",
+    "reward",
+    *_MEASURED,
     "runs",
     "zoom_help",
 )
@@ -122,7 +134,7 @@ def _run(
     state: RunState, points: int, validation_points: int, small_points: int, small: Sequence[str]
 ) -> dict[str, Any]:
     best = (state.best_step, state.best_loss) if state.best_loss is not None else None
-    curves = {name: _columns(thinned(getattr(state, name).shown, small_points)) for name in small}
+    curves = {name: _columns(thinned(_curve(state, name).shown, small_points)) for name in small}
     return {
         "id": state.run_id,
         "name": state.name,
@@ -133,6 +145,10 @@ def _run(
         "clock": _clock(state.worked, state.tokens_seen),
         "curves": curves,
     }
+
+
+def _curve(state: RunState, name: str) -> Curve:
+    return state.measured.get(name, Curve()) if name in _MEASURED else getattr(state, name)
 
 
 def _clock(worked: Curve, tokens_seen: Curve) -> dict[str, Any]:

@@ -121,6 +121,7 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
 def _place_basics(form: Form, words: Words) -> DatasetBox:
     """What nearly every run is told: data, then learning rate, epochs, batch size first."""
     box = place_dataset_box(form, words)
+    form.place("data.task")
     for row in (
         ("optim.learning_rate", "schedule.epochs", "schedule.batch_size"),
         ("schedule.gradient_accumulation", "data.cutoff_length", "schedule.max_steps"),

@@ -33,6 +33,7 @@ def examine_row(record: Mapping[str, Any], mapping: ColumnMapping) -> ExaminedRo
     except RowRefused as refused:
         return ExaminedRow(None, meta, (refused.reason,))
     sentences = {kind_of(each): each for each in reversed([*row.warnings, *row.notes])}
-    for sentence in quality(row.turns, row.series, meta):
+    # An answer that was judged bad is there because it does not fit.
+    for sentence in quality(row.turns, row.series, meta) if row.is_good is not False else ():
         sentences.setdefault(kind_of(sentence), sentence)
     return ExaminedRow(row, meta, tuple(sentences.values()))

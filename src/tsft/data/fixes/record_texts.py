@@ -63,7 +63,9 @@ def _alpaca(record: Mapping[str, Any], mapping: ColumnMapping, change: Change) -
             else pair
             for pair in history
         ]
-    for name, role in (*columns[1:], (mapping.response, "assistant")):
+    # The two answers of a pair hold no placeholder, so their order counts for nothing.
+    answers = (mapping.chosen, mapping.rejected) if mapping.chosen else (mapping.response,)
+    for name, role in (*columns[1:], *((answer, "assistant") for answer in answers)):
         if name and isinstance(record.get(name), str):
             made[name] = change(role, record[name])
     return made

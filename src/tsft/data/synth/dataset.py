@@ -205,7 +205,7 @@ def _interleaved(own: ExampleRows, generated: Iterator[bytes], share: float, tot
 def _own_row(example: Example, index: int) -> dict[str, Any]:
     """A row in the shape of the generated ones; columns that it does not need are left out."""
     meta = json.dumps({"source": "own", "row": example.row})
-    return {"id": f"own-{index}"} | chatts_row(example.turns, example.series, meta)
+    return {"id": f"own-{index}"} | chatts_row(example.turns, example.series, meta, example.rejected, example.is_good)
 
 
 def _watched(rows: Iterator[bytes], total: int, report: Progress, should_stop: ShouldStop | None) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from tsft.errors import Message, Problem, message, raise_if_any
 GENERATOR_VERSION = 2
 DIFFICULTIES = ("easy", "medium", "hard", "mixed", "curriculum")
 SPLITS = ("train", "validation", "test")
+ANSWERS = ("one", "pairs", "judged")
 LEAST_POINTS, MOST_POINTS = 32, 4096
 MOST_SERIES = 12
 MOST_QUESTIONS = 8
@@ -29,7 +30,8 @@ class SynthRecipe:
     the row's input, what comes before is its history. split gives another stream of the same seed. none_share is the
     share of "there is nothing" answers where more than yes or no can be said; context_share that of rows which open
     with a sentence; missing_share that of rows with points that were not measured, filled by straight lines, as the
-    question then says.
+    question then says. answers: "one" right one; "pairs" of it and one that is wrong in a single fact, as `chosen` and
+    `rejected`; "judged", one of the two with its verdict as `kto_tag`. meta names the fact (`mistake`).
     """
 
     count: int = 1000
@@ -46,6 +48,7 @@ class SynthRecipe:
     none_share: float = 0.25
     context_share: float = 0.3
     missing_share: float = 0.0
+    answers: str = "one"
     version: int = GENERATOR_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -83,6 +86,7 @@ def check_recipe(recipe: SynthRecipe) -> list[Problem]:
     for name, value, choices in (
         ("difficulty", recipe.difficulty, DIFFICULTIES),
         ("split", recipe.split, SPLITS),
+        ("answers", recipe.answers, ANSWERS),
         *(("domains", each, tuple(DOMAIN)) for each in recipe.domains),
     ):
         if value not in choices:

@@ -15,6 +15,7 @@ from tsft.data.synth.groups import GROUPS
 from tsft.data.synth.recipe import DIFFICULTIES, GENERATOR_VERSION, SynthRecipe, shares
 from tsft.data.synth.scenes import LEVELS, TARGETS, Setting, single
 from tsft.data.tasks.catalog import SYNTH_TASKS, TASK
+from tsft.data.tasks.mistakes import Mistake, mistaken
 from tsft.data.tasks.row import Asked, ask, to_row
 from tsft.data.tasks.subject import Interval, Subject
 from tsft.data.tasks.words import LANGUAGES, STYLES
@@ -65,7 +66,11 @@ def synth_scene(recipe: SynthRecipe, index: int) -> tuple[dict[str, Any], Subjec
             told = (opening, filled_sentence(missing, language))
             context = (" " if language == "en" else "").join(each for each in told if each)
             dialogue = _dialogue(recipe, asked, subject, generator, language)
-            row = _finished(recipe, index, subject, dialogue, generator, language, context, level, missing)
+            # From a generator of its own: question and series are those of the recipe with one answer.
+            mistake = None if recipe.answers == "one" else mistaken(dialogue[-1], generator.spawn(1)[0])
+            if recipe.answers != "one" and mistake is None:
+                continue
+            row = _finished(recipe, index, subject, dialogue, generator, language, context, level, missing, mistake)
             return row, subject
     raise RuntimeError(f"no row of task {task} after {ATTEMPTS} scenes: {recipe}, row {index}")
 
@@ -110,14 +115,28 @@ def _finished(
     context: str,
     level: str,
     missing: Sequence[Interval],
+    mistake: Mistake | None,
 ) -> dict[str, Any]:
     seed = [recipe.seed, recipe.split, index]
     meta: dict[str, Any] = {"source": "synth", "seed": seed, "version": GENERATOR_VERSION, "difficulty": level}
     if missing:
         meta["missing"] = [list(each) for each in missing]
     meta |= {"series": _subject_id(subject)}
-    row = to_row(dialogue[0], subject, language, generator, context, meta, dialogue[1:])
+    answers = None if mistake is None else _judged_answers(recipe, dialogue[-1], mistake, generator.spawn(1)[0])
+    if mistake is not None and answers is not None and answers.get("kto_tag") is not True:
+        meta["mistake"] = {"field": mistake.field, "value": mistake.value}
+    row = to_row(dialogue[0], subject, language, generator, context, meta, dialogue[1:], answers)
     return {"id": f"synth-{GENERATOR_VERSION}-{recipe.split}-{recipe.seed}-{index}", **row}
+
+
+def _judged_answers(
+    recipe: SynthRecipe, asked: Asked, mistake: Mistake, generator: np.random.Generator
+) -> dict[str, Any]:
+    """The columns of the answers: both, or every other time the right one and else the wrong one, with its verdict."""
+    if recipe.answers == "pairs":
+        return {"chosen": asked.answer, "rejected": mistake.answer}
+    is_good = bool(generator.random() < 0.5)
+    return {"output": asked.answer if is_good else mistake.answer, "kto_tag": is_good}
 
 
 def _subject_id(subject: Subject) -> str:

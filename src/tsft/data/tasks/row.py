@@ -23,11 +23,16 @@ LABEL_VERSION = 1
 
 @dataclass(frozen=True)
 class Asked:
-    """One question with its answer. `label` is plain JSON: task, style, language, fields, parameters."""
+    """One question with its answer. `label` is plain JSON: task, style, language, fields, parameters.
+
+    fields: of the answer, the main one first; wording: which of several wordings the answer has.
+    """
 
     question: str
     answer: str
     label: dict[str, Any]
+    fields: tuple[Field, ...] = ()
+    wording: int = 0
 
     @property
     def is_none(self) -> bool:
@@ -62,7 +67,13 @@ def ask(
         said = answer(fields, chosen, language)
     gap = " " if language == "en" else ""
     label = _label(key, chosen, language, fields, parameters, subject)
-    return Asked(f"{asked}{gap}{told}", said, label)
+    return Asked(f"{asked}{gap}{told}", said, label, fields, how)
+
+
+def worded(fields: Sequence[Field], asked: Asked) -> str:
+    """An answer of these fields in the style and the wording of another one."""
+    style, language = asked.label["style"], asked.label["language"]
+    return prose(fields, language, asked.wording) if style == PROSE else answer(fields, style, language)
 
 
 def recompute(key: str, subject: Subject, parameters: Parameters) -> tuple[Field, ...] | None:
@@ -89,12 +100,13 @@ def to_row(
     context: str = "",
     meta: Mapping[str, Any] | None = None,
     then: Sequence[Asked] = (),
+    answers: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A row of ChatTS shape: input, output, timeseries (floats), meta (one JSON text, so that all rows have one type).
 
     The series stand before the first question. Where more is asked `then`, the last question is the row's input and its
     label the row's; what comes before is `history`. meta holds task, style, language, label, prefix_answerable, is_none
-    and what is given in `meta` (seed, source …).
+    and what is given in `meta` (seed, source …). answers: columns in the place of `output`.
     """
     opening = [*([context] if context else []), introduction(subject, language, generator), asked.question]
     questions = ["\n".join(opening), *(each.question for each in then)]
@@ -105,7 +117,7 @@ def to_row(
     return {
         **({"history": pairs[:-1]} if then else {}),
         "input": questions[-1],
-        "output": last.answer,
+        **(answers or {"output": last.answer}),
         "timeseries": [[float(value) for value in each.values.tolist()] for each in subject.series],
         "meta": json.dumps(about, ensure_ascii=False),
     }

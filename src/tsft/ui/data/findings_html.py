@@ -15,10 +15,17 @@ PILLS = {ERROR: "failed", WARNING: "stopped", NOTE: ""}
 # Kinds that mean the same to a person share what is said of them; any other has a sentence of its own.
 MEANINGS = {
     **dict.fromkeys(("value_nan", "value_null", "value_infinite", "value_text", "value_type"), "values"),
-    **dict.fromkeys(("placeholder_count", "stray_token", "answer_has_series"), "placeholders"),
+    **dict.fromkeys(("placeholder_count", "stray_token", "answer_has_series", "rejected_has_series"), "placeholders"),
     **dict.fromkeys(("encoded_text", "encoded_values", "maybe_encoded"), "encoded"),
     **dict.fromkeys(
         ("series_not_list", "series_shape", "series_ragged", "not_list", "flattened", "single_list"), "nesting"
+    ),
+    **dict.fromkeys(
+        (
+            *("answer_messages", "answer_role", "pair_equal", "pair_questions_differ"),
+            *("rejected_broken", "rejected_empty", "verdict"),
+        ),
+        "pairs",
     ),
     **dict.fromkeys(("broken_csv", "csv_cells", "broken_json", "encoding", "not_object"), "unreadable"),
     **dict.fromkeys(

@@ -7,7 +7,7 @@ import gradio as gr
 
 from tsft.data.synth.dataset import FORMATS, SynthJob
 from tsft.data.synth.domains import DOMAIN
-from tsft.data.synth.recipe import DIFFICULTIES, SPLITS, SynthRecipe
+from tsft.data.synth.recipe import ANSWERS, DIFFICULTIES, SPLITS, SynthRecipe
 from tsft.i18n import translate
 from tsft.ui.data.entries import place_entries, weights_of
 from tsft.ui.data.placing import Placing, RecipeForm, chinese_share, languages_of, step_title, whole
@@ -17,6 +17,7 @@ CHOICES: dict[str, Sequence[str]] = {
     "difficulty": DIFFICULTIES,
     "domains": tuple(DOMAIN),
     "split": SPLITS,
+    "answers": ANSWERS,
 }
 # Entries of the recipe that are two numbers, least and most.
 PAIRS = ("lengths", "series", "questions")
@@ -38,6 +39,7 @@ def place_generator_form(words: Words) -> RecipeForm:
         placing.put("chinese", gr.Slider, value=0.5, **share)
         placing.put("none_share", gr.Slider, value=plain.none_share, **share)
         placing.put("context_share", gr.Slider, value=plain.context_share, **share)
+    placing.pick("answers", plain.answers, gr.Radio)
     step_title(words, "synth", "series")
     with gr.Row(elem_classes=["gap-small"]):
         for name in PAIRS:
@@ -70,6 +72,7 @@ def job_of(values: Mapping[str, Any]) -> SynthJob:
         # All of them are none in particular.
         domains=() if set(domains) == set(DOMAIN) else domains or ("",),
         difficulty=values["difficulty"] or "",
+        answers=values["answers"] or "",
         **pairs,
         **{name: values[name] for name in SHARES},
     )
@@ -79,7 +82,7 @@ def job_of(values: Mapping[str, Any]) -> SynthJob:
 def form_values(job: SynthJob) -> dict[str, Any]:
     """What the controls show for a job; tables and the dataset's name are left out."""
     recipe = job.recipe
-    found = {name: getattr(recipe, name) for name in ("count", "seed", "split", "difficulty", *SHARES)}
+    found = {name: getattr(recipe, name) for name in ("count", "seed", "split", "difficulty", "answers", *SHARES)}
     for name in PAIRS:
         found[f"{name}_least"], found[f"{name}_most"] = getattr(recipe, name)
     found |= {"mix_with": job.mix_with, "share": job.share, "format": job.format}

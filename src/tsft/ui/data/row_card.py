@@ -47,8 +47,13 @@ def row_card(row: Mapping[str, Any], number: str, language: str, known: Sequence
         chips.append(translate(language, "page.data.none_row"))
     if meta["prefix_answerable"]:
         chips.append(translate(language, "page.data.prefix_row"))
-    pairs = [*row.get("history", ()), (row["input"], row["output"])]
+    pairs = [*row.get("history", ()), (row["input"], row["chosen"] if "chosen" in row else row["output"])]
     turns = [turn for pair in pairs for turn in zip(("user", "assistant"), pair, strict=True)]
+    if "rejected" in row:
+        turns.append(("assistant", row["rejected"]))
+        chips.append(translate(language, "page.data.pair_row", field=meta["mistake"]["field"]))
+    elif "kto_tag" in row:
+        chips.append(translate(language, f"page.data.rows.{'good' if row['kto_tag'] else 'bad'}"))
     head = "".join(f'<span class="chip">{escape(each)}</span>' for each in chips)
     return (
         f'<section class="row-card"><h4>{escape(number)} {head}</h4>{pictures}'

@@ -105,7 +105,25 @@ def _turns(view: RowView, language: str) -> Iterator[str]:
             at = content.find(PLACEHOLDER, at + len(PLACEHOLDER))
         role = turn["role"]
         name = translate(language, f"page.role.{role}") if role in ROLES else role
-        yield f'<p class="turn {role if role in ROLES else ""}"><b>{escape(name)}</b>{with_cuts(content, cuts)}</p>'
+        judged = _verdict(view, language) if place == len(view.turns) else ""
+        css = role if role in ROLES else ""
+        yield f'<p class="turn {css}"><b>{escape(name)}</b>{judged}{with_cuts(content, cuts)}</p>'
+    if view.rejected:
+        name, chip = translate(language, "page.role.assistant"), _chip("page.data.rows.rejected", language)
+        yield f'<p class="turn assistant rejected"><b>{escape(name)}</b>{chip}{with_cuts(view.rejected, ())}</p>'
+
+
+def _verdict(view: RowView, language: str) -> str:
+    """What the row says of its last answer: the better of two, a good or a bad one; "" where it says nothing."""
+    if view.rejected:
+        return _chip("page.data.rows.chosen", language)
+    if view.is_good is None:
+        return ""
+    return _chip("page.data.rows.good" if view.is_good else "page.data.rows.bad", language)
+
+
+def _chip(key: str, language: str) -> str:
+    return f'<span class="chip">{_said(key, language)}</span> '
 
 
 def with_cuts(text: str, cuts: Sequence[tuple[int, int, str]]) -> str:
