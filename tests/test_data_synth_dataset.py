@@ -161,6 +161,7 @@ def test_the_command_of_a_job_says_the_same_job():
         {"json": 1.0},
         (64, 128),
         (2, 4),
+        (1, 5),
         ("energy",),
         "hard",
         0.4,

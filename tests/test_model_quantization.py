@@ -64,7 +64,7 @@ GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128}
     ],
 )
 def test_bitsandbytes_is_told(wanted: Quantization, dtype: torch.dtype, arguments: dict[str, Any]) -> None:
-    skipped = {"llm_int8_skip_modules": ["lm_head", "model.ts_encoder"]}
+    skipped = {"llm_int8_skip_modules": ["lm_head", "score", "model.ts_encoder"]}
     assert bitsandbytes_arguments(wanted, dtype) == {**arguments, **skipped}
 
 
@@ -72,6 +72,7 @@ def test_encoder_and_head_are_kept_out_by_their_names() -> None:
     skipped = list(NEVER)
     assert not should_convert_module("model.ts_encoder.mlp.0", skipped)
     assert not should_convert_module("lm_head", skipped)
+    assert not should_convert_module("score", skipped)
     assert should_convert_module("model.layers.0.self_attn.q_proj", skipped)
     # The obvious name would quantise the encoder in silence.
     assert should_convert_module("model.ts_encoder.mlp.0", ["ts_encoder"])
@@ -111,7 +112,7 @@ def test_a_checkpoint_says_how_it_is_held(raw: dict[str, Any], name: str, bytes_
 def test_the_encoder_stays_out_of_a_checkpoint_whatever_its_own_list_says() -> None:
     awq = {"quantization_config": {"quant_method": "awq", "modules_to_not_convert": ["model.visual"]}}
     listed = checked_checkpoint(awq, (), "a")["quantization_config"]["modules_to_not_convert"]
-    assert listed == ["model.visual", "lm_head", "model.ts_encoder"]
+    assert listed == ["model.visual", "lm_head", "score", "model.ts_encoder"]
     gptq = checked_checkpoint({"quantization_config": GPTQ}, (), "a")["quantization_config"]
     assert gptq == {**GPTQ, "backend": "auto_trainable"}  # it knows the decoder's layers alone
     assert checked_checkpoint({"hidden_size": 8}, (), "a") == {"hidden_size": 8}

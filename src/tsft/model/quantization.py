@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from transformers import BitsAndBytesConfig, PreTrainedModel, TorchAoConfig
 
 from tsft.errors import UserError, message
+from tsft.model.reward_head import HEAD
 
 # Matched by transformers from the start of a name, or as its end: "ts_encoder" alone would not keep the encoder out.
-NEVER = ("lm_head", "model.ts_encoder")
+NEVER = ("lm_head", HEAD, "model.ts_encoder")
 BITSANDBYTES, TORCHAO, GPTQ, AWQ = "bitsandbytes", "torchao", "gptq", "awq"
 # Module and package that each method needs. transformers reads AWQ with the package that it reads GPTQ with.
 PACKAGES: Mapping[str, tuple[tuple[str, str], ...]] = {
