@@ -140,21 +140,10 @@ CUT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "method"),
-    [
-        ("dpo", "lora"),
-        *(
-            pytest.param(stage, method, marks=pytest.mark.slow)
-            for stage, method in (
-                ("dpo", "full"),
-                ("kto", "lora"),
-                ("reward", "lora"),
-                ("reward", "full"),
-                ("orpo", "lora"),
-            )
-        ),
-    ],
+    [("dpo", "lora"), ("dpo", "full"), ("kto", "lora"), ("reward", "lora"), ("reward", "full"), ("orpo", "lora")],
 )
 def test_a_preference_run_cut_in_two_ends_as_the_uncut_one(
     bench: Bench, tmp_path_factory: pytest.TempPathFactory, builtin_model: Path, stage: str, method: str
@@ -176,6 +165,7 @@ def by_step(events: list[Any], kind: type) -> dict[int, Any]:
     return {event.step: event.measures for event in events if isinstance(event, kind)}
 
 
+@pytest.mark.slow
 def test_the_reference_of_an_adapter_that_goes_on_is_what_it_had_learnt(bench: Bench) -> None:
     tuned = bench.run(small(schedule__max_steps=3, optim__learning_rate=1e-2))
     assert tuned.finish is not None

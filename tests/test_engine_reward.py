@@ -61,6 +61,7 @@ def test_what_a_run_leaves_scores_the_same_from_its_folder_its_checkpoint_and_me
     assert refused.value.message.key == "engine.reward_model"
 
 
+@pytest.mark.slow
 def test_a_reward_model_goes_on_from_a_fine_tuned_one_and_the_head_comes_on_top(bench: Bench) -> None:
     tuned = bench.run(small(schedule__max_steps=2))
     assert tuned.finish is not None
