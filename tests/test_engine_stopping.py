@@ -108,7 +108,8 @@ EARLY = {"schedule__max_steps": 8, "output__eval_steps": 1, "stopping__patience"
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real training, scripted validation: no real run is sure to get worse at a known step."""
-    monkeypatch.setattr(SeriesTrainer, "_mean_loss", lambda trainer, loader: SCRIPT.get(trainer.step, 1.0))
+    scripted = lambda trainer, inputs: (SCRIPT.get(trainer.step, 1.0), 1, {})  # noqa: E731
+    monkeypatch.setattr(SeriesTrainer, "_judged_batch", scripted)
 
 
 def evaluated(events: list[Event]) -> list[int]:

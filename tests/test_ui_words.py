@@ -67,6 +67,12 @@ def test_labels_and_helps_differ_from_english(page: Page, language: str) -> None
         "GaLore",
         "APOLLO",
         "BAdam",
+        "DPO",
+        "SimPO",
+        "ORPO",
+        "CPO",
+        "KTO",
+        "Beta",
     }
 
 
