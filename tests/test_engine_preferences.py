@@ -190,6 +190,7 @@ def test_a_dataset_without_pairs_ends_with_the_reason(bench: Bench) -> None:
     assert state.failure.message.key == "data.no_pairs" and state.failure.settings == ("data.task",)
 
 
+@pytest.mark.slow
 def test_a_pair_counts_as_two_rows_of_memory_and_a_reference_of_whole_weights_as_a_copy(bench: Bench) -> None:
     parts = {}
     for stage, method in (("sft", "full"), ("simpo", "full"), ("dpo", "full"), ("dpo", "lora")):
@@ -203,6 +204,7 @@ def test_a_pair_counts_as_two_rows_of_memory_and_a_reference_of_whole_weights_as
     assert parts["dpo", "lora"]["weights"] < 1.5 * parts["simpo", "full"]["weights"]
 
 
+@pytest.mark.slow
 def test_the_speed_of_fine_tuning_is_not_taken_for_that_of_a_preference_stage(bench: Bench) -> None:
     bench.run(small(data__max_rows=12, data__validation="none", schedule__max_steps=4))
     found = {}
