@@ -22,16 +22,24 @@ STEP = "(least) => Number((document.querySelector('#panel .panel') || {dataset: 
 STATUS = "(wanted) => document.querySelector('#panel .panel')?.dataset.status === wanted"
 SIMPLE = "document.querySelector('#mode input[value=simple]').checked"
 # Between them, these show every fold of settings there is.
-VARIANTS = (("lora", "galore_adamw"), ("vera", "apollo_adamw"), ("freeze", "badam"))
+VARIANTS: tuple[dict[str, str], ...] = (
+    {"tuning.method": "lora", "optim.optimizer": "galore_adamw", "data.task": "dpo"},
+    {"tuning.method": "vera", "optim.optimizer": "apollo_adamw", "data.task": "simpo"},
+    {"tuning.method": "freeze", "optim.optimizer": "badam", "data.task": "orpo"},
+    {"quantization.method": "bitsandbytes", "data.task": "cpo"},
+    {"data.task": "kto"},
+    {"data.task": "reward"},
+)
 # Names, formats and units that a Chinese text keeps in Latin letters; and what the presets and fakes hold as data.
 NAMES = {
-    "tsft", "LoRA", "DoRA", "LoRA+", "rsLoRA", "PiSSA", "alpha", "dropout", "Adam", "beta", "Hugging", "Face",
+    "tsft", "QLoRA", "DPO", "SimPO", "ORPO", "CPO", "KTO", "IPO", "EXO", "NCA", "BCO", "SPPO", "AOT", "APO", "DiscoPOP",
+    "LoRA", "DoRA", "LoRA+", "rsLoRA", "PiSSA", "alpha", "dropout", "Adam", "beta", "Hugging", "Face",
     "ModelScope", "ChatTS", "SmolLM", "smollm", "token", "JSON", "CSV", "GPU", "CPU", "sdpa", "FlashAttention",
     "builtin", "demo", "first", "run", "You", "are", "helpful", "assistant", "English", "JSONL", "Parquet",
     "dataset_info", "json", "more", "min_lr", "lm_head", "embed_tokens", "ID", "adapter", "fp32", "bf16", "fp16",
     "APOLLO", "AdamW", "BAdam", "Biases", "GaLore", "Hub", "Liger", "MLflow", "Muon", "NEFTune", "NVIDIA", "RoPE",
     "Space", "SwanLab", "TensorBoard", "Trackio", "TrainingArguments", "Weights", "experiment", "kernel",
-    "liger", "sync", "transformers", "wandb", "FILE", "POSIX", "Python", "shell", "train",
+    "liger", "sync", "transformers", "wandb", "FILE", "POSIX", "Python", "shell", "train", "bitsandbytes", "torchao", "chosen", "rejected", "hinge", "sigmoid",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z][A-Za-z+]{2,}")
 
@@ -85,10 +93,12 @@ def show_every_setting(page: Any, language: str) -> Iterator[None]:
     page.click('#mode label:has(input[value="advanced"])')
     page.wait_for_selector("#more-schedule, #fold-schedule", state="visible")
     seen = open_all_folds(page)
-    for method, optimizer in VARIANTS:
-        choose(page, "tuning.method", method, language)
-        choose(page, "optim.optimizer", optimizer, language)
-        page.wait_for_selector(f"#fold-{optimizer.split('_')[0]}", state="visible")
+    for variant in VARIANTS:
+        for key, choice in variant.items():
+            choose(page, key, choice, language)
+        page.wait_for_selector(f"#fold-{variant['data.task']}", state="visible")
+        if "optim.optimizer" in variant:
+            page.wait_for_selector(f"#fold-{variant['optim.optimizer'].split('_')[0]}", state="visible")
         seen |= open_all_folds(page)
         yield
     assert seen == {name for name, _ in FOLDS}
