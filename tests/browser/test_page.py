@@ -39,7 +39,8 @@ NAMES = {
     "dataset_info", "json", "more", "min_lr", "lm_head", "embed_tokens", "ID", "adapter", "fp32", "bf16", "fp16",
     "APOLLO", "AdamW", "BAdam", "Biases", "GaLore", "Hub", "Liger", "MLflow", "Muon", "NEFTune", "NVIDIA", "RoPE",
     "Space", "SwanLab", "TensorBoard", "Trackio", "TrainingArguments", "Weights", "experiment", "kernel",
-    "liger", "sync", "transformers", "wandb", "FILE", "POSIX", "Python", "shell", "train", "bitsandbytes", "torchao", "chosen", "rejected", "hinge", "sigmoid",
+    "liger", "sync", "transformers", "wandb", "FILE", "POSIX", "Python", "shell", "train",
+    "bitsandbytes", "torchao", "chosen", "rejected", "hinge", "sigmoid",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z][A-Za-z+]{2,}")
 
