@@ -53,14 +53,3 @@ def test_it_is_an_ordinary_chatts_checkpoint_of_three_to_five_million_parameters
 
 def test_nothing_is_left_beside_it(folder):
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
-
-
-@pytest.mark.parametrize("text", ["趋势在第 103 个点之后上升。", "It rises by 12.50 🙂 “so”.\n\n", "  indented\tтекст"])
-def test_its_tokenizer_gives_any_text_back(folder, text):
-    tokenizer = load(folder, dtype=torch.float32).processor.tokenizer
-    assert tokenizer.decode(tokenizer.encode(text)) == text
-
-
-def test_every_digit_is_a_token_of_its_own(folder):
-    tokenizer = load(folder, dtype=torch.float32).processor.tokenizer
-    assert tokenizer.convert_ids_to_tokens(tokenizer.encode("12345")) == list("12345")

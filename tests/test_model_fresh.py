@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from tsft.cli import main
+from tsft.config.new_model import FreshModel
 from tsft.endings import BAD_SETTINGS, FINISHED
-from tsft.model.fresh import FreshModel, make_fresh
+from tsft.model.builtin import make_builtin
+from tsft.model.fresh import make_fresh
 from tsft.model.loading import load
 
 SMALL = FreshModel(hidden_size=32, layers=2, heads=2, key_value_heads=1, feed_forward=64, vocabulary=700)
@@ -68,14 +70,18 @@ def test_patches_are_as_large_as_words_from_the_start(folder):
     assert 0.2 < float(patches.std()) < 3
 
 
+@pytest.fixture(scope="module", params=["new", "builtin"])
+def tokenizer(request, folder, tmp_path_factory):
+    made = folder if request.param == "new" else make_builtin(tmp_path_factory.mktemp("builtin") / "model")
+    return load(made, dtype=torch.float32).processor.tokenizer
+
+
 @pytest.mark.parametrize("text", ["趋势在第 103 个点之后上升。", "It rises by 12.50 🙂 “so”.\n\n", "  indented\tтекст"])
-def test_its_tokenizer_gives_any_text_back(folder, text):
-    tokenizer = load(folder, dtype=torch.float32).processor.tokenizer
+def test_its_tokenizer_gives_any_text_back(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-def test_every_digit_is_a_token_of_its_own(folder):
-    tokenizer = load(folder, dtype=torch.float32).processor.tokenizer
+def test_every_digit_is_a_token_of_its_own(tokenizer):
     assert tokenizer.convert_ids_to_tokens(tokenizer.encode("12345")) == list("12345")
 
 

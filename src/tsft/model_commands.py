@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 
 from tsft.config.catalog import base_model
+from tsft.config.new_model import FreshModel
 from tsft.data.preparation import read_dataset
 from tsft.data.registry import safe_name
 from tsft.errors import Problem, UserError, message, raise_if_any
 from tsft.i18n import translate
-from tsft.model.fresh import FreshModel, make_fresh
+from tsft.model.fresh import make_fresh
 from tsft.store.workspace import Workspace, open_workspace
 
 # A tokenizer of a few thousand tokens is the same from here on.

@@ -1,21 +1,10 @@
 """The flags of `tsft models get` and `tsft models new`."""
 
 import argparse
+from dataclasses import fields
 
+from tsft.config.new_model import FreshModel
 from tsft.i18n import translate
-
-# Every number of a new model's shape.
-SHAPE_FLAGS = (
-    "hidden-size",
-    "layers",
-    "heads",
-    "key-value-heads",
-    "feed-forward",
-    "vocabulary",
-    "patch-size",
-    "max-points",
-    "seed",
-)
 
 
 def add_get(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +18,6 @@ def add_new(parser: argparse.ArgumentParser, language: str) -> None:
     parser.add_argument(
         "--text", action="append", default=[], metavar="DATASET", help=translate(language, "cli.help.new_model.text")
     )
-    for flag in SHAPE_FLAGS:
-        text = translate(language, f"cli.help.new_model.{flag.replace('-', '_')}")
-        parser.add_argument(f"--{flag}", type=int, default=None, metavar="N", help=text)
+    for each in fields(FreshModel):
+        text = translate(language, f"cli.help.new_model.{each.name}", default=str(each.default))
+        parser.add_argument(f"--{each.name.replace('_', '-')}", type=int, default=None, metavar="N", help=text)

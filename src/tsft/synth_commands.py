@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tsft.data.synth.dataset import SynthJob, check_job, command, read_job, write_dataset
-from tsft.data.synth.recipe import SynthRecipe, check_recipe
+from tsft.data.synth.recipe import PAIRS, SynthRecipe, check_recipe
 from tsft.data.synth.rows import synth_rows
 from tsft.endings import user
 from tsft.errors import Problem, message, raise_if_any
@@ -20,7 +20,6 @@ from tsft.terminal import print_table, progress_bar
 # Rows looked at for the table of what the text alone is worth.
 TABLE_ROWS = 400
 TABLE_COLUMNS = ("task", "rows", "none_share", "top_share", "top_score", "prefix_share")
-_PAIRS = ("lengths", "series", "questions")
 _WEIGHTS = ("tasks", "languages", "styles")
 
 
@@ -96,7 +95,7 @@ def given_entries(
 def _value(name: str, given: Any) -> Any:
     if name in _WEIGHTS:
         return weights(given)
-    if name in _PAIRS:
+    if name in PAIRS:
         least, _, most = str(given).partition("-")
         return int(least), int(most or least)
     if name == "domains":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tsft.config.run_config import ADAPTERS, RunConfig
+from tsft.config.run_config import ADAPTERS, PLAIN_BEGINNINGS, RunConfig
 from tsft.errors import Problem, message
 
 # Adapters whose layers ask a quantised one for its output alone, or know how to make its weights whole. Tried one by
@@ -10,8 +10,6 @@ from tsft.errors import Problem, message
 ON_FOUR_BITS = ("lora", "oft", "vera", "ia3", "miss", "randlora", "ln_tuning")
 ON_EIGHT_BITS = (*ON_FOUR_BITS, "loha", "lokr")
 _ON_GIVEN = ("lora",)
-# The others begin with a part of the weights, which are not there as numbers.
-_BEGINNINGS = ("default", "gaussian")
 
 
 def check_quantization(config: RunConfig) -> Iterator[Problem]:
@@ -36,7 +34,7 @@ def unfit_for_few_bits(config: RunConfig, method: str, bits: int) -> Iterator[Pr
         yield Problem("tuning.method", told)
     if tuning != "lora":
         return
-    if config.lora.initialisation not in _BEGINNINGS:
+    if config.lora.initialisation not in PLAIN_BEGINNINGS:  # a part of weights that are not there as numbers
         yield Problem("lora.initialisation", message("check.quantised_beginning", name=config.lora.initialisation))
     if config.lora.dora and (method in ("gptq", "awq") or (method, bits) == ("bitsandbytes", 8)):
         yield Problem("lora.dora", message("check.quantised_dora", method=method, bits=bits))

@@ -38,6 +38,8 @@ BITSANDBYTES = ("quantization.method", ("bitsandbytes",))
 FOUR_BITS = ("quantization.bits", ("4",))
 SFT = ("data.task", ("sft",))
 REWARD, DPO, SIMPO, ORPO, CPO, KTO = (("data.task", (task,)) for task in ("reward", *PREFERENCES, "kto"))
+# Beginnings of LoRA that neither read nor change the weights under it.
+PLAIN_BEGINNINGS = ("default", "gaussian")
 ROPE = ("linear", "dynamic", "yarn", "llama3")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "swanlab", "trackio")
 
@@ -174,7 +176,7 @@ class LoraSettings:
     rank_stabilised: bool = setting(False, advanced=True, when=LORA)
     dora: bool = setting(False, advanced=True, when=LORA)
     initialisation: str = setting(
-        "default", choices=("default", "gaussian", "pissa", "olora", "orthogonal"), advanced=True, when=LORA
+        "default", choices=(*PLAIN_BEGINNINGS, "pissa", "olora", "orthogonal"), advanced=True, when=LORA
     )
     plus_ratio: float = setting(0.0, low=0.0, high=1000.0, advanced=True, when=LORA)
 

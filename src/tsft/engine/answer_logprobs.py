@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tsft.engine.token_losses import token_losses
-
-IGNORED = -100
+from tsft.model.batches import IGNORED
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,6 @@ class Logprobs:
         """float32[R], over the tokens of each row; weights: float32[M]."""
         values = self.values if weights is None else self.values * weights
         return values.new_zeros(len(self.counts)).index_add(0, self.rows, values)
-
-    def means(self) -> Tensor:
-        """float32[R], the mean of a token."""
-        return self.sums() / self.counts.clamp(min=1)
 
 
 def answer_logprobs(model: nn.Module, batch: Mapping[str, Any]) -> Logprobs:

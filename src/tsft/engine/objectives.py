@@ -105,7 +105,7 @@ class PairObjective:
     def _judge(self, policy: Pairs, before: Pairs | None) -> tuple[Tensor, float, Tensor, Tensor]:
         """Losses, the weight of the SFT term, and the rewards of both answers: float32[B]."""
         config = self._config
-        per_token = policy.chosen / policy.chosen_tokens, policy.rejected / policy.rejected_tokens
+        per_token = policy.per_token()
         match config.data.task:
             case "dpo":
                 assert before is not None

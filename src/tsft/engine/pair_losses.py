@@ -24,6 +24,10 @@ class Pairs:
     chosen_tokens: Tensor
     rejected_tokens: Tensor
 
+    def per_token(self) -> tuple[Tensor, Tensor]:
+        """float32[B] of either answer, the mean of a token."""
+        return self.chosen / self.chosen_tokens.clamp(min=1), self.rejected / self.rejected_tokens.clamp(min=1)
+
 
 def pairs_of(logprobs: Logprobs, tail_weight: float = 1.0) -> Pairs:
     """Of a batch whose first half are the better answers and whose second half are the worse ones.
@@ -82,7 +86,8 @@ def dpo_losses(policy: Pairs, reference: Pairs, settings: DpoSettings) -> Tensor
 
 def simpo_losses(policy: Pairs, settings: SimpoSettings) -> Tensor:
     """The mean of a token as the reward, and a margin to reach."""
-    margin = policy.chosen / policy.chosen_tokens.clamp(min=1) - policy.rejected / policy.rejected_tokens.clamp(min=1)
+    chosen, rejected = policy.per_token()
+    margin = chosen - rejected
     return _smoothed(settings.beta * margin - settings.gamma, settings.label_smoothing)
 
 
@@ -92,16 +97,14 @@ def cpo_losses(policy: Pairs, settings: CpoSettings) -> Tensor:
     if settings.loss == "hinge":
         return relu(1 - settings.beta * margin)
     if settings.loss == "ipo":
-        chosen = policy.chosen / policy.chosen_tokens.clamp(min=1)
-        rejected = policy.rejected / policy.rejected_tokens.clamp(min=1)
+        chosen, rejected = policy.per_token()
         return (chosen - rejected - 1 / (2 * settings.beta)) ** 2
     return _smoothed(settings.beta * margin, settings.label_smoothing)
 
 
 def orpo_losses(policy: Pairs, settings: OrpoSettings) -> Tensor:
     """The odds-ratio term alone; the loss of the better answer comes to it."""
-    chosen = policy.chosen / policy.chosen_tokens.clamp(min=1)
-    rejected = policy.rejected / policy.rejected_tokens.clamp(min=1)
+    chosen, rejected = policy.per_token()
     log_odds = (chosen - rejected) - (_log1mexp(chosen) - _log1mexp(rejected))
     return -settings.beta * logsigmoid(log_odds)
 

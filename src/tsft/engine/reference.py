@@ -8,11 +8,8 @@ import torch
 from peft import PeftModel
 from torch import nn
 
-from tsft.config.run_config import RunConfig
+from tsft.config.run_config import PLAIN_BEGINNINGS, RunConfig
 from tsft.config.stages import REFERRING
-
-# Beginnings of LoRA that change the base under it: without its adapter the model is not what it was.
-_NEUTRAL = ("default", "gaussian")
 
 
 class Reference:
@@ -63,4 +60,5 @@ def keeps_copy(config: RunConfig, *, is_adapter_new: bool) -> bool:
 
 
 def _begins_neutral(config: RunConfig) -> bool:
-    return config.tuning.method != "lora" or config.lora.initialisation in _NEUTRAL
+    """Whether the model without its new adapter is what it was: some beginnings of LoRA change the base under it."""
+    return config.tuning.method != "lora" or config.lora.initialisation in PLAIN_BEGINNINGS

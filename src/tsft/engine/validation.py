@@ -9,6 +9,7 @@ from torch import nn
 from tsft.engine.control import Control
 from tsft.engine.measures import Measures, Sums
 from tsft.engine.objectives import Objective
+from tsft.model.batches import IGNORED
 from tsft.run.board import Board
 from tsft.run.events import Progressed
 
@@ -38,4 +39,4 @@ def judged(model: nn.Module, inputs: dict[str, Any], objective: Objective | None
     if objective is not None:
         found = objective(model, inputs)
         return float(found.loss), found.rows, found.sums
-    return float(model(**inputs).loss), int((inputs["labels"][:, 1:] != -100).sum()), {}
+    return float(model(**inputs).loss), int((inputs["labels"][:, 1:] != IGNORED).sum()), {}

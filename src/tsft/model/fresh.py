@@ -1,7 +1,7 @@
 """A new, untrained time-series language model: a Qwen3-shaped decoder, a patch encoder and a tokenizer of its own.
 
 The tokenizer is a byte-level BPE trained on the given texts; the weights are random, from one seed. `tsft models new`
-makes such a model; the built-in one began as one.
+makes such a model, and the built-in one is one.
 """
 
 import dataclasses
@@ -9,7 +9,6 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from tsft.config.new_model import FreshModel
 from tsft.model.building import BUILDING
 from tsft.model.chat import CHATML
 from tsft.model.encoder import TimeSeriesEncoder
@@ -45,41 +45,32 @@ _ENCODER_GAIN = 1.6
 _POSITION_SIZE, _FIRST_PERIOD, _PERIOD_GROWTH = 0.5, 2.0, 2.5
 
 
-@dataclass(frozen=True)
-class FreshModel:
-    """The shape of a new model. vocabulary: all tokens, specials included; the head is not tied to the embeddings."""
+def make_fresh(shape: FreshModel, texts: Iterable[str], folder: Path, *, xavier: bool = False) -> torch.nn.Module:
+    """Write the model of this shape into `folder`, in the place of what is there; same shape and texts, same bytes.
 
-    hidden_size: int = 192
-    layers: int = 6
-    heads: int = 4
-    key_value_heads: int = 2
-    feed_forward: int = 512
-    vocabulary: int = 4096
-    patch_size: int = 8
-    max_points: int = 8192
-    seed: int = 20250801
-
-    def encoder(self) -> NewEncoder:
-        return NewEncoder(patch_size=self.patch_size, embedding_dim=16, max_points=self.max_points, seed=self.seed)
-
-
-def make_fresh(shape: FreshModel, texts: Iterable[str], folder: Path) -> torch.nn.Module:
-    """Write the model of this shape into `folder`, which must not exist; same shape and texts, same bytes.
-
-    The tokenizer learns from `texts` and from a page of plain English and Chinese. Returns the model, float32.
+    The tokenizer learns from `texts` and from a page of plain English and Chinese. xavier: the encoder begins as one
+    that a plain language model is given. Returns the model, float32.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         tokenizer = _train_tokenizer(chain(_plain_text(), texts), shape.vocabulary)
-        family = new_family(shape.encoder())
+        family = new_family(_encoder(shape))
         start_id, end_id = add_series_tokens(tokenizer, family)
         family = dataclasses.replace(family, start_id=start_id, end_id=end_id)
         model = _make_model(shape, tokenizer, start_id, end_id)
-        save(model, SeriesProcessor(tokenizer, family), working / "model").rename(folder)
+        if xavier:
+            model.model.ts_encoder.reset(shape.seed)
+        made = save(model, SeriesProcessor(tokenizer, family), working / "model")
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return model
+
+
+def _encoder(shape: FreshModel) -> NewEncoder:
+    return NewEncoder(patch_size=shape.patch_size, embedding_dim=16, max_points=shape.max_points, seed=shape.seed)
 
 
 def _plain_text() -> list[str]:
@@ -109,7 +100,7 @@ def _train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokeniz
     )
 
 
-def _make_model(shape: FreshModel, tokenizer: PreTrainedTokenizerFast, start_id: int, end_id: int) -> torch.nn.Module:
+def _make_model(shape: FreshModel, tokenizer: PreTrainedTokenizerFast, start_id: int, end_id: int) -> Any:
     raw: dict[str, Any] = {
         "hidden_size": shape.hidden_size,
         "intermediate_size": shape.feed_forward,
@@ -126,7 +117,7 @@ def _make_model(shape: FreshModel, tokenizer: PreTrainedTokenizerFast, start_id:
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "bos_token_id": None,
-        "ts": shape.encoder().ts_block(shape.hidden_size),
+        "ts": _encoder(shape).ts_block(shape.hidden_size),
         "ts_token_start_index": start_id,
         "ts_token_end_index": end_id,
     }

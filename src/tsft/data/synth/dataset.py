@@ -23,7 +23,7 @@ from tsft.data.readers import ExampleRows
 from tsft.data.recipe_files import read_recipe_file, write_recipe_file
 from tsft.data.registry import find_dataset, safe_name
 from tsft.data.row_files import FORMATS, chatts_row, write_lines
-from tsft.data.synth.recipe import SynthRecipe
+from tsft.data.synth.recipe import PAIRS, SynthRecipe
 from tsft.data.synth.rows import synth_rows
 from tsft.errors import Problem, UserError, message, raise_if_any
 from tsft.run.ports import Stopped
@@ -219,7 +219,7 @@ def _watched(rows: Iterator[bytes], total: int, report: Progress, should_stop: S
 def _flag_text(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{key}={weight:g}" for key, weight in value.items())
-    if name in ("lengths", "series", "questions"):
+    if name in PAIRS:
         return f"{value[0]}-{value[1]}"
     if isinstance(value, tuple):
         return ",".join(value)

@@ -19,6 +19,8 @@ LEAST_POINTS, MOST_POINTS = 32, 4096
 MOST_SERIES = 12
 MOST_QUESTIONS = 8
 MOST_ROWS = 10_000_000
+# Entries that are two numbers, least and most.
+PAIRS = ("lengths", "series", "questions")
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class SynthRecipe:
     version: int = GENERATOR_VERSION
 
     def to_json(self) -> dict[str, Any]:
-        pairs = {name: list(getattr(self, name)) for name in ("lengths", "series", "questions", "domains")}
-        return {**asdict(self), **pairs}
+        lists = {name: list(getattr(self, name)) for name in (*PAIRS, "domains")}
+        return {**asdict(self), **lists}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "SynthRecipe":

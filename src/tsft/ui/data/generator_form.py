@@ -7,7 +7,7 @@ import gradio as gr
 
 from tsft.data.synth.dataset import FORMATS, SynthJob
 from tsft.data.synth.domains import DOMAIN
-from tsft.data.synth.recipe import ANSWERS, DIFFICULTIES, SPLITS, SynthRecipe
+from tsft.data.synth.recipe import ANSWERS, DIFFICULTIES, PAIRS, SPLITS, SynthRecipe
 from tsft.i18n import translate
 from tsft.ui.data.entries import place_entries, weights_of
 from tsft.ui.data.placing import Placing, RecipeForm, chinese_share, languages_of, step_title, whole
@@ -19,8 +19,6 @@ CHOICES: dict[str, Sequence[str]] = {
     "split": SPLITS,
     "answers": ANSWERS,
 }
-# Entries of the recipe that are two numbers, least and most.
-PAIRS = ("lengths", "series", "questions")
 SHARES = ("none_share", "context_share", "missing_share")
 TASKS, STYLES = "tasks", "styles"
 
