@@ -2,7 +2,6 @@
 
 import json
 import sys
-import types
 import zipfile
 from pathlib import Path
 
@@ -26,6 +25,7 @@ FILE = "#about\n@problemName X\n@classLabel true 1 2\n@data\n" + "\n".join(
 def wheel(folder: Path) -> Path:
     path = folder / "sktime-0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sktime/__init__.py", "raise SystemExit('never run')")
         for name in ("TRAIN", "TEST"):
             archive.writestr(f"sktime/datasets/data/ItalyPowerDemand/ItalyPowerDemand_{name}.ts", FILE)
     return path
@@ -33,7 +33,7 @@ def wheel(folder: Path) -> Path:
 
 @pytest.fixture
 def no_package(monkeypatch):
-    monkeypatch.setattr(power_days.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(power_days, "installed_folders", lambda package: [])
 
 
 def test_a_day_is_24_values_and_a_class():
@@ -67,18 +67,14 @@ def test_the_rows_are_made_once_from_what_pip_fetched(tmp_path, monkeypatch, no_
 def test_an_installed_package_is_read_and_not_imported(tmp_path, monkeypatch):
     with zipfile.ZipFile(wheel(tmp_path)) as archive:
         archive.extractall(tmp_path)
-    found = types.SimpleNamespace(submodule_search_locations=[str(tmp_path / "sktime")])
-    monkeypatch.setattr(power_days.importlib.util, "find_spec", lambda name: found)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(power_days, "_fetched", lambda folder: pytest.fail("it was fetched"))
     assert materialise_power(tmp_path / "cache").is_file()
     assert "sktime" not in sys.modules
 
 
 def test_what_cannot_be_fetched_is_told_with_pips_reason(tmp_path, monkeypatch, no_package):
-    def fail(command, **given):
-        return types.SimpleNamespace(stderr="WARNING: x\nERROR: No matching distribution found for sktime\n")
-
-    monkeypatch.setattr(power_days.subprocess, "run", fail)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(UserError) as caught:
         find_dataset(POWER_NAME, [], tmp_path)
     assert caught.value.message.key == "data.power.not_fetched"

