@@ -17,7 +17,7 @@ from tsft.evaluate.reporting import make_report
 
 TASKS = ("trend", "season", "period", "events", "spike", "level_shift")
 # The splits "train" and "validation" and other seeds make other series.
-SEED, LENGTHS = 104, "64-256"
+SEED, LENGTHS = 104, "48-192"
 # Task, field, figure and the least it should be; accuracy of yes and no is balanced over both.
 TARGETS = (
     ("trend", "trend", "accuracy", 0.90),

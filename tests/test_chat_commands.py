@@ -32,9 +32,9 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, builtin_model: Path) -> Path:
-    """A workspace in which the built-in model is made already."""
-    shutil.copytree(builtin_model, tmp_path / "workspace" / "models" / "builtin")
+def folder(tmp_path: Path, endless_model: Path) -> Path:
+    """A workspace in which the built-in model is there already and answers until it is cut."""
+    shutil.copytree(endless_model, tmp_path / "workspace" / "models" / "builtin")
     return tmp_path / "workspace"
 
 

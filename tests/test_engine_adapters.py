@@ -160,7 +160,7 @@ def test_only_new_blocks_learn_and_the_whole_model_opens_again(bench: Bench, bui
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"tuning__method": "llama_pro", "tuning__new_blocks": 3}, "tuning.blocks_uneven"),
+        ({"tuning__method": "llama_pro", "tuning__new_blocks": 4}, "tuning.blocks_uneven"),
         ({"tuning__method": "oft", "adapter__block_size": 7}, "tuning.block_size"),
         ({"tuning__method": "vera", "adapter__targets": "q_porj"}, "tuning.no_such_target"),
         ({"tuning__additional_modules": "lm_haed"}, "tuning.no_such_module"),

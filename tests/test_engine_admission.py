@@ -22,8 +22,8 @@ ENDLESS = quick("builtin", measures_loss=False, max_new_tokens=8192, batch_size=
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, builtin_model: Path) -> Iterator[Workspace]:
-    bench = make_bench(tmp_path / "workspace", builtin_model)
+def workspace(tmp_path: Path, endless_model: Path) -> Iterator[Workspace]:
+    bench = make_bench(tmp_path / "workspace", endless_model)
     bench.record.close()
     write_rows(bench.workspace.datasets / "held.jsonl", 4)
     yield bench.workspace

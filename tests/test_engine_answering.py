@@ -32,6 +32,11 @@ ENDLESS = AnswerOptions(max_new_tokens=100_000)
 BASE = from_flat({"model.name": "builtin"})
 
 
+@pytest.fixture
+def bench(endless_bench: Bench) -> Bench:
+    return endless_bench
+
+
 class Heard:
     """What the engine's thread said, and a gate at which it may be held."""
 

@@ -180,18 +180,18 @@ def test_a_question_without_series_and_a_model_that_is_not_there_are_told(bench:
     assert problem is not None and problem.message.key == "attribution.no_series"
 
 
-def test_a_question_gives_the_attribution_up_and_while_it_is_answered_none_begins(bench: Bench) -> None:
+def test_a_question_gives_the_attribution_up_and_while_it_is_answered_none_begins(endless_bench: Bench) -> None:
     long = Question(TWO.turns, [np.sin(np.arange(8000.0)), np.arange(8000.0)])
-    bench.engine.begin_attribution(BASE, long, ANSWER, PART)
+    endless_bench.engine.begin_attribution(BASE, long, ANSWER, PART)
     heard = Heard()
-    bench.engine.answer(BASE, QUESTIONS, ENDLESS, heard)
-    now = weighed(bench.engine)
+    endless_bench.engine.answer(BASE, QUESTIONS, ENDLESS, heard)
+    now = weighed(endless_bench.engine)
     assert now.is_stopped and now.weights == ()
     assert heard.has_text.wait(60)
     with pytest.raises(UserError) as refused:
-        bench.engine.begin_attribution(BASE, TWO, ANSWER, PART)
+        endless_bench.engine.begin_attribution(BASE, TWO, ANSWER, PART)
     assert refused.value.message.key == "engine.answering"
-    bench.engine.free_model()
+    endless_bench.engine.free_model()
 
 
 def test_it_stops_when_asked_to(bench: Bench) -> None:

@@ -68,8 +68,8 @@ class StopAfter:
             raise Stopped
 
 
-def test_a_stop_is_obeyed_between_two_tokens_and_a_cut_answer_is_not_shown(builtin_model: Path) -> None:
-    loaded = load(builtin_model, dtype=torch.float32)
+def test_a_stop_is_obeyed_between_two_tokens_and_a_cut_answer_is_not_shown(endless_model: Path) -> None:
+    loaded = load(endless_model, dtype=torch.float32)
     control, board = StopAfter(3), Board()
     job = SimpleNamespace(config=small(probes__max_tokens=2048), control=control, board=board)
     question = Question([{"role": "user", "content": "<ts><ts/>\nWhat is it?"}], [np.arange(24.0)])

@@ -1,25 +1,30 @@
-"""The model that ships with tsft: small, random, and able to learn on any machine within a minute.
+"""The model that ships with tsft: small, able to read series, and there without a network.
 
-Made at first use from a fixed seed, as `fresh.py` makes models. It knows nothing; it is there to try the product, and
-for tests.
+A folder of the package, trained by tsft from its own generator; how, and what it can do, is on its card
+(`pretrained/README.md`).
 """
 
-import logging
+import shutil
+import tempfile
 from pathlib import Path
 
-from tsft.config.new_model import FreshModel
-from tsft.model.fresh import make_fresh
-
-logger = logging.getLogger(__name__)
-
-_SHAPE = FreshModel(layers=5, vocabulary=3072)
+_SHIPPED = Path(__file__).with_name("pretrained")
 
 
 def make_builtin(folder: Path) -> Path:
-    """The built-in model in `folder`, made if it is not there yet; the same bytes on every machine."""
+    """The built-in model in `folder`, copied there at first use: an ordinary ChatTS checkpoint in half precision.
+
+    A workspace keeps its copy, so that what was trained on it keeps its base when a newer tsft brings a better one.
+    """
     folder = Path(folder)
     if (folder / "config.json").is_file():
         return folder
-    model = make_fresh(_SHAPE, (), folder, xavier=True)
-    logger.info("made the built-in model (%.1f M parameters)", sum(p.numel() for p in model.parameters()) / 1e6)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        shutil.copytree(_SHIPPED, working / "model")
+        shutil.rmtree(folder, ignore_errors=True)
+        (working / "model").rename(folder)
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
     return folder

@@ -1,7 +1,7 @@
 """A new, untrained time-series language model: a Qwen3-shaped decoder, a patch encoder and a tokenizer of its own.
 
 The tokenizer is a byte-level BPE trained on the given texts; the weights are random, from one seed. `tsft models new`
-makes such a model, and the built-in one is one.
+makes such a model, and the built-in one began as one.
 """
 
 import dataclasses
@@ -42,14 +42,13 @@ _EMBEDDING_STD = 1.0
 # sixtieth, and a model that starts from nothing then learns to read later.
 _ENCODER_GAIN = 1.6
 # Positions begin as sines whose periods grow by 2.5 from two points on: neighbours are told apart as well as ends.
-_POSITION_SIZE, _FIRST_PERIOD, _PERIOD_GROWTH = 0.5, 2.0, 2.5
+_POSITION_SIZE, _FIRST_PERIOD, _PERIOD_GROWTH = 0.1, 2.0, 2.5
 
 
-def make_fresh(shape: FreshModel, texts: Iterable[str], folder: Path, *, xavier: bool = False) -> torch.nn.Module:
+def make_fresh(shape: FreshModel, texts: Iterable[str], folder: Path) -> torch.nn.Module:
     """Write the model of this shape into `folder`, in the place of what is there; same shape and texts, same bytes.
 
-    The tokenizer learns from `texts` and from a page of plain English and Chinese. xavier: the encoder begins as one
-    that a plain language model is given. Returns the model, float32.
+    The tokenizer learns from `texts` and from a page of plain English and Chinese. Returns the model, float32.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     working = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -59,8 +58,6 @@ def make_fresh(shape: FreshModel, texts: Iterable[str], folder: Path, *, xavier:
         start_id, end_id = add_series_tokens(tokenizer, family)
         family = dataclasses.replace(family, start_id=start_id, end_id=end_id)
         model = _make_model(shape, tokenizer, start_id, end_id)
-        if xavier:
-            model.model.ts_encoder.reset(shape.seed)
         made = save(model, SeriesProcessor(tokenizer, family), working / "model")
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
@@ -70,7 +67,13 @@ def make_fresh(shape: FreshModel, texts: Iterable[str], folder: Path, *, xavier:
 
 
 def _encoder(shape: FreshModel) -> NewEncoder:
-    return NewEncoder(patch_size=shape.patch_size, embedding_dim=16, max_points=shape.max_points, seed=shape.seed)
+    return NewEncoder(
+        patch_size=shape.patch_size,
+        embedding_dim=16,
+        max_points=shape.max_points,
+        prefix="short",
+        seed=shape.seed,
+    )
 
 
 def _plain_text() -> list[str]:
@@ -109,7 +112,7 @@ def _make_model(shape: FreshModel, tokenizer: PreTrainedTokenizerFast, start_id:
         "num_key_value_heads": shape.key_value_heads,
         "head_dim": shape.hidden_size // shape.heads,
         "max_position_embeddings": _LONGEST,
-        "rope_theta": 1000000.0,
+        "rope_theta": 10000.0,
         "rms_norm_eps": 1e-6,
         "tie_word_embeddings": False,
         "attention_dropout": 0.0,
