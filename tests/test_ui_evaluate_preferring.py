@@ -36,7 +36,7 @@ def second_sample(workspace: Workspace, rows: list[dict[str, Any]], script: Any,
     with folder.predictions.open("w", encoding="utf-8") as file:
         for each in predictions(rows, script):
             file.write(answer_line(AnsweredRow(model, "sensors", "", each.to_json())))
-    note(folder, status=ENDED)
+    note(folder, status=ENDED, answered=len(rows))
     return folder.id
 
 
