@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable, Iterator
 
 from tsft.data.preferences.ranking import Rule
+from tsft.data.preferences.verdicts import Verdicts
+from tsft.data.preferences.writing import Kept, counted_rows, write_kept
 from tsft.endings import user
 from tsft.errors import Message
 from tsft.i18n import say
@@ -15,7 +17,11 @@ from tsft.ui.evaluate.preferring import Wanted, counted, prefer
 def prefer_rows(options: argparse.Namespace, language: str, tell: Callable[[str], None]) -> None:
     """Write the dataset and tell what is in it, or with --look only count what it would hold."""
     workspace = open_workspace(options.workspace)
-    for sentence in _from_evaluations(options, workspace):
+    if options.chat:
+        told = _from_people(Verdicts(workspace.chat), options, workspace)
+    else:
+        told = _from_evaluations(options, workspace)
+    for sentence in told:
         tell(say(language, sentence))
 
 
@@ -30,4 +36,13 @@ def _from_evaluations(options: argparse.Namespace, workspace: Workspace) -> Iter
     progress, move = progress_bar(options.name)
     with progress:
         written = prefer(workspace, wanted, options.name, by=user(), replaces=options.replace, progress=move)
+    yield from written.messages()
+
+
+def _from_people(kept: Kept, options: argparse.Namespace, workspace: Workspace) -> Iterator[Message]:
+    if options.look:
+        yield from counted_rows(kept, options.kind).messages()
+        return
+    target, cache = workspace.datasets, workspace.cache
+    written = write_kept(kept, options.kind, options.name, target, cache, by=user(), replaces=options.replace)
     yield from written.messages()

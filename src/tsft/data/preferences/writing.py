@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -135,6 +135,35 @@ def write_preferences(
     provenance = Provenance(origin.parents, (step,), content_hash([path], cache), tally.rows, by=by)
     write_provenance(path, provenance)
     return Written(path.stem, path, tally)
+
+
+class Kept(Protocol):
+    """What people left behind: verdicts of the Chat, finished items of the label room."""
+
+    @property
+    def origin(self) -> str:
+        """What it is, in the provenance."""
+        ...
+
+    def rows(self, kind: str, tally: Tally) -> Iterator[PreferenceRow]: ...
+
+
+def write_kept(
+    kept: Kept, kind: str, name: str, target: Path, cache: Path, *, by: str = "", replaces: bool = False
+) -> Written:
+    """A dataset of all of it. UserError where it gives no row, or the name is taken."""
+    tally, origin = Tally(), Origin(options={"from": kept.origin, "as": kind})
+    rows = kept.rows(kind, tally)
+    return write_preferences(rows, tally, name, target, cache, origin, by=by, replaces=replaces)
+
+
+def counted_rows(kept: Kept, kind: str) -> Tally:
+    """What it would hold. UserError where it gives no row."""
+    tally = Tally()
+    count(kept.rows(kind, tally), tally)
+    if not tally.rows:
+        raise nothing(tally)
+    return tally
 
 
 def lines_of(rows: Iterable[PreferenceRow], tally: Tally) -> Iterator[bytes]:

@@ -121,7 +121,12 @@ def _place(words: Words, tab: Any) -> EvaluateTab:
     made["timer"] = gr.Timer(SECONDS, active=False)
     # Not a state: the tick is not queued, and only a queued answer tells the browser that a state has changed.
     made["ended"] = gr.Textbox("", visible="hidden", elem_id="evaluate-ended")
-    kept = {"chosen": gr.State(""), "query": gr.State({}), "key": gr.State([]), "followed": gr.State("")}
+    kept: dict[str, Any] = {
+        "chosen": gr.State(""),
+        "query": gr.State({}),
+        "key": gr.State([]),
+        "followed": gr.State(""),
+    }
     return EvaluateTab(tab=tab, form=form, start=start, stop=stop, seen=gr.State([]), **made, **kept)
 
 
