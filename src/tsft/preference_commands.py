@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Callable, Iterator
 
+from tsft.data.labelling.inbox import Inbox
+from tsft.data.preferences.corrections import Corrections
 from tsft.data.preferences.ranking import Rule
 from tsft.data.preferences.verdicts import Verdicts
 from tsft.data.preferences.writing import Kept, counted_rows, write_kept
@@ -17,10 +19,11 @@ from tsft.ui.evaluate.preferring import Wanted, counted, prefer
 def prefer_rows(options: argparse.Namespace, language: str, tell: Callable[[str], None]) -> None:
     """Write the dataset and tell what is in it, or with --look only count what it would hold."""
     workspace = open_workspace(options.workspace)
-    if options.chat:
-        told = _from_people(Verdicts(workspace.chat), options, workspace)
-    else:
+    if options.evaluations:
         told = _from_evaluations(options, workspace)
+    else:
+        kept: Kept = Verdicts(workspace.chat) if options.chat else Corrections(Inbox(workspace.labels))
+        told = _from_people(kept, options, workspace)
     for sentence in told:
         tell(say(language, sentence))
 

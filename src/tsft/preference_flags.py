@@ -16,7 +16,7 @@ NUMBERS: tuple[tuple[str, type, str, float], ...] = (
 
 
 def add_prefer(parser: argparse.ArgumentParser, language: str) -> None:
-    """`tsft data prefer NAME --from EVALUATION …`, or `--chat`."""
+    """`tsft data prefer NAME --from EVALUATION …`, `--chat` or `--labels`."""
 
     def told(name: str) -> str:
         return translate(language, f"cli.help.prefer.{name}")
@@ -25,6 +25,7 @@ def add_prefer(parser: argparse.ArgumentParser, language: str) -> None:
     sources = parser.add_mutually_exclusive_group(required=True)
     sources.add_argument("--from", dest="evaluations", nargs="+", default=[], metavar="EVALUATION", help=told("from"))
     sources.add_argument("--chat", action="store_true", help=told("chat"))
+    sources.add_argument("--labels", action="store_true", help=told("labels"))
     parser.add_argument("--as", dest="kind", choices=KINDS, default=_PLAIN.kind, help=told("as"))
     parser.add_argument("--against", choices=AGAINST, default=_PLAIN.against, help=told("against"))
     for flag, kind, sign, default in NUMBERS:
