@@ -13,9 +13,18 @@ from tests.test_ui_evaluate_preferring import TASKS, of, second_sample
 from tsft.data.preferences.ranking import Rule
 from tsft.errors import UserError
 from tsft.i18n import LANGUAGES, sentences
-from tsft.ui.evaluate.prefer_box import OF_KIND, answered, filled, wanted_of
-from tsft.ui.evaluate.prefer_box import _counted as counted
-from tsft.ui.evaluate.prefer_box import _written as written
+from tsft.ui.data.job_box import bar_html
+from tsft.ui.data.jobs import DONE, FAILED, Job, Work
+from tsft.ui.evaluate.prefer_box import (
+    KIND,
+    OF_KIND,
+    counting,
+    ended_html,
+    filled,
+    problems_html,
+    wanted_of,
+    writing,
+)
 
 
 @pytest.fixture
@@ -54,30 +63,39 @@ def test_it_shows_for_answers_alone_and_offers_what_else_was_asked_the_same_rows
         assert filled(box, each, session.room)[box.fold]["visible"] is False
 
 
+def ended(session: Session, work: Work) -> Job:
+    job = session.room.data.jobs.begin(KIND, "mine", work)
+    assert job.ended.wait(60)
+    return job
+
+
 def test_a_count_tells_pairs_and_ties_and_write_makes_the_dataset(session: Session) -> None:
     folder = evaluation(session.workspace, {"tuned": right, "base": often_right}, tasks=TASKS)
     box, room = session.at.prefer, session.room
-    working, told = answered("en", lambda: counted(room, box, folder.id, given(session)))
-    assert "being ranked" in working and "pairs from 24 questions." in told and "ties:" in told
+    wanted = wanted_of(box, folder.id, given(session))
+    told = ended_html(ended(session, counting(room, wanted)), "en")
+    assert "pairs from 24 questions." in told and "ties:" in told
     assert not (session.workspace.datasets / "mine.jsonl").exists()
-    _, told = answered("en", lambda: written(room, box, folder.id, given(session, name="mine"), "ada"))
-    assert "mine" in session.room.datasets() and "The Data tab shows mine" in told
-    _, told = answered("en", lambda: written(room, box, folder.id, given(session, name="mine"), "ada"))
-    assert "already a dataset" in told and 'class="box bad"' in told
-    assert counted(room, box, folder.id, given(session, kind="judged"))[0].key == "preferences.judged"
+    job = ended(session, writing(room, wanted, "mine", "ada"))
+    assert job.state == DONE and (job.done, job.total) != (0, 0)
+    assert "mine" in room.datasets() and "The Data tab shows mine" in ended_html(job, "en")
+    job = ended(session, writing(room, wanted, "mine", "ada"))
+    assert job.state == FAILED and "already a dataset" in bar_html(job, "en") and ended_html(job, "en") == ""
+    judged = ended(session, counting(room, wanted_of(box, folder.id, given(session, kind="judged"))))
+    assert "good and" in ended_html(judged, "en")
 
 
 def test_what_is_no_number_or_out_of_range_is_told_by_its_label(session: Session) -> None:
-    folder = evaluation(session.workspace, {"tuned": right}, tasks=TASKS)
+    box = session.at.prefer
     for values, part in (
         ({"margin": None}, "Margin: A number is needed"),
         ({"margin": 3}, "Margin: "),
+        ({"per_row": 2.5}, "Pairs of one question: "),
         ({"kind": "judged", "good": 0.4}, "Bad up to: "),
+        ({"kind": "judged", "good": None}, "Good from: "),
     ):
-        asked = given(session, **values)
-        _, told = answered("en", lambda asked=asked: counted(session.room, session.at.prefer, folder.id, asked))
-        assert part in unescape(told)
+        with pytest.raises(UserError) as refused:
+            wanted_of(box, "e1", given(session, **values))
+        assert part in unescape(problems_html(refused.value.problems, "en"))
     # What is hidden is not looked at.
-    wanted_of(session.at.prefer, folder.id, given(session, bad=None, good=None))
-    with pytest.raises(UserError):
-        wanted_of(session.at.prefer, folder.id, given(session, kind="judged", good=None))
+    wanted_of(box, "e1", given(session, bad=None, good=None))

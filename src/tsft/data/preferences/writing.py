@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,7 +154,8 @@ def write_kept(
     """A dataset of all of it. UserError where it gives no row, or the name is taken."""
     tally, origin = Tally(), Origin(options={"from": kept.origin, "as": kind})
     rows = kept.rows(kind, tally)
-    return write_preferences(rows, tally, name, target, cache, origin, by=by, replaces=replaces)
+    written = write_preferences(rows, tally, name, target, cache, origin, by=by, replaces=replaces)
+    return replace(written, notes=one_sided(tally))
 
 
 def counted_rows(kept: Kept, kind: str) -> Tally:
@@ -193,12 +194,26 @@ def lines_of(rows: Iterable[PreferenceRow], tally: Tally) -> Iterator[bytes]:
         yield orjson.dumps(record)
 
 
-def count(rows: Iterable[PreferenceRow], tally: Tally, should_stop: ShouldStop | None = None) -> Tally:
+def count(
+    rows: Iterable[PreferenceRow],
+    tally: Tally,
+    total: int = 0,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Tally:
     """The same counts without writing anything."""
+    report = throttled(progress)
     for _ in lines_of(rows, tally):
         if should_stop is not None and should_stop():
             raise Stopped
+        report(tally.looked_at, total)
     return tally
+
+
+def one_sided(tally: Tally) -> tuple[Message, ...]:
+    """That all answers are of one kind, where they were judged."""
+    is_one = tally.rows and not tally.pairs and not (tally.good and tally.bad)
+    return (message("preferences.one_sided"),) if is_one else ()
 
 
 def nothing(tally: Tally) -> UserError:

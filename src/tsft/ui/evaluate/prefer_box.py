@@ -1,26 +1,32 @@
-"""The fold of the Evaluate tab that makes preference rows of the answers in view: counted first, then written."""
+"""The fold of the Evaluate tab that makes preference rows of the answers in view: counted first, then written.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+Both are jobs: every answer is scored and every row read, which takes its time with many.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from tsft.data.preferences.ranking import AGAINST, JUDGED, KINDS, PAIRS, Rule, check_rule
+from tsft.data.preferences.writing import Tally, Written
 from tsft.data.registry import safe_name
 from tsft.errors import Message, Problem, UserError, message
 from tsft.i18n import say, translate
 from tsft.run.evaluation import CHATTS
 from tsft.store.evaluations import EvaluationInfo
 from tsft.ui import monitor
+from tsft.ui.data.job_box import JobBox, place_job_box, refuse, watch, wire_job_box
+from tsft.ui.data.jobs import Job, Move, ShouldStop, Work
 from tsft.ui.data.placing import Placing, field_label
 from tsft.ui.evaluate.preferring import Wanted, counted, prefer
 from tsft.ui.evaluate.room import EvaluateRoom
-from tsft.ui.events import PRIVATE, QUEUED
+from tsft.ui.events import BESIDE, PRIVATE
 from tsft.ui.readings import moment
 from tsft.ui.words import Words
 
-SECTION = "prefer"
+SECTION = KIND = "prefer"
 PLAIN = Rule()
 # What a kind of rows hangs on; the others are hidden.
 OF_KIND = {PAIRS: ("against", "margin", "per_row"), JUDGED: ("good", "bad")}
@@ -40,6 +46,7 @@ class PreferBox:
     count: Any
     write: Any
     said: Any
+    job: JobBox
 
     @property
     def inputs(self) -> list[Any]:
@@ -77,9 +84,10 @@ def place_prefer_box(words: Words) -> PreferBox:
             write = gr.Button(size="md", variant="primary", elem_id="prefer-write", scale=0, min_width=150)
         words.add(count, value="page.prefer.do.count")
         words.add(write, value="page.prefer.do.write")
+        job = place_job_box(words, SECTION)
         said = gr.HTML(elem_id="prefer-said", apply_default_css=False)
     words.add(fold, label="page.prefer.title")
-    return PreferBox(fold, placing.controls, count, write, said)
+    return PreferBox(fold, placing.controls, count, write, said, job)
 
 
 def filled(box: PreferBox, info: EvaluationInfo | None, room: EvaluateRoom) -> Updates:
@@ -106,57 +114,84 @@ def wire_prefer_box(
     def turned(kind: str) -> list[Any]:
         return [gr.update(visible=name in OF_KIND[kind]) for names in OF_KIND.values() for name in names]
 
-    def count(evaluation: str, spoken: str, *given: Any) -> Iterator[str]:
-        yield from answered(spoken, lambda: _counted(room, box, evaluation, given))
+    def begin(spoken: str, name: str, work: Callable[[], Work], asked: Any) -> list[Any]:
+        try:
+            job = room.data.jobs.begin(KIND, name, work(), asked)
+        except UserError as error:
+            return ["", *refuse(problems_html(error.problems, spoken))]
+        return ["", *watch(job, spoken)]
 
-    def write(evaluation: str, spoken: str, request: gr.Request, *given: Any) -> Iterator[str]:
-        yield from answered(spoken, lambda: _written(room, box, evaluation, given, who(request)))
+    def count(evaluation: str, spoken: str, *given: Any) -> list[Any]:
+        return begin(spoken, evaluation, lambda: counting(room, wanted_of(box, evaluation, given)), given)
+
+    def write(evaluation: str, spoken: str, request: gr.Request, *given: Any) -> list[Any]:
+        name, by = str(dict(zip(box.controls, given, strict=True))["name"] or "").strip(), who(request)
+        make = lambda: writing(room, wanted_of(box, evaluation, given), name, by)  # noqa: E731
+        return begin(spoken, name or evaluation, make, (evaluation, given))
+
+    def ended(number: int, spoken: str) -> str:
+        return ended_html(room.data.jobs.get(int(number)), spoken)
 
     of_kinds = [box.controls[name] for names in OF_KIND.values() for name in names]
     box.controls["kind"].input(turned, box.controls["kind"], of_kinds, **PRIVATE)
+    wire_job_box(box.job, room.data.jobs, language)
     given = [chosen, language, *box.inputs]
-    # Every answer is scored and every row read: what is slow has its place in the queue.
-    box.count.click(count, given, box.said, concurrency_limit=2, **QUEUED)
-    box.write.click(write, given, box.said, concurrency_limit=2, **QUEUED)
+    for button, act in ((box.count, count), (box.write, write)):
+        button.click(act, given, [box.said, *box.job.watching], **PRIVATE)
+    box.job.ended.change(ended, [box.job.ended, language], box.said, **BESIDE)
 
 
-def answered(language: str, act: Callable[[], Sequence[Message]]) -> Iterator[str]:
-    """That it is being done, then what came of it or why nothing did."""
-    yield monitor.said(translate(language, "page.prefer.working"))
-    try:
-        yield monitor.told("calm", [say(language, each) for each in act()])
-    except UserError as error:
-        yield monitor.told("bad", [_sentence(each, language) for each in error.problems])
+def counting(room: EvaluateRoom, wanted: Wanted) -> Work:
+    """The work of a job: what would be written."""
+
+    def work(move: Move, should_stop: ShouldStop) -> tuple[Tally, tuple[Message, ...]]:
+        return counted(room.workspace, wanted, move, should_stop)
+
+    return work
+
+
+def writing(room: EvaluateRoom, wanted: Wanted, name: str, by: str) -> Work:
+    """The work of a job: the dataset."""
+
+    def work(move: Move, should_stop: ShouldStop) -> Written:
+        return prefer(room.workspace, wanted, name, by=by, progress=move, should_stop=should_stop)
+
+    return work
+
+
+def ended_html(job: Job | None, language: str) -> str:
+    """What came of a job; "" where its bar says why nothing did."""
+    if job is None or job.kind != KIND or job.result is None:
+        return ""
+    if isinstance(job.result, Written):
+        lines = [*job.result.messages(), message("page.prefer.next", name=job.result.name)]
+    else:
+        tally, notes = job.result
+        lines = [*tally.messages(), *notes]
+    return monitor.told("calm", [say(language, each) for each in lines])
+
+
+def problems_html(problems: Sequence[Problem], language: str) -> str:
+    """What is wrong, with the label of the control where it is one's."""
+    return monitor.told("bad", [_sentence(each, language) for each in problems])
 
 
 def wanted_of(box: PreferBox, evaluation: str, given: Sequence[Any]) -> Wanted:
     """What the controls say. UserError with all that is wrong with them."""
     told = dict(zip(box.controls, given, strict=True))
+    usable = {name: _number(name, told[name]) for name in NUMBERS}
     missing = [
         Problem(name, message("page.evaluate.no_number"))
         for name in OF_KIND[told["kind"]]
-        if name in NUMBERS and not _is_number(told[name])
+        if name in NUMBERS and usable[name] is None
     ]
-    numbers = {name: told[name] for name in NUMBERS if _is_number(told[name])}
-    if "per_row" in numbers and numbers["per_row"] == int(numbers["per_row"]):
-        numbers["per_row"] = int(numbers["per_row"])
+    numbers: dict[str, Any] = {name: value for name, value in usable.items() if value is not None}
     rule = Rule(told["kind"], told["against"], **numbers)
     wrong = [each for each in check_rule(rule) if each.field in OF_KIND[rule.kind]]
     if missing or wrong:
         raise UserError(*missing, *wrong)
     evaluations = tuple(dict.fromkeys((evaluation, *(str(each) for each in told["others"] or ()))))
     return Wanted(evaluations, rule, tuple(map(str, told["models"] or ())), bool(told["free_text"]))
-
-
-def _counted(room: EvaluateRoom, box: PreferBox, evaluation: str, given: Sequence[Any]) -> list[Message]:
-    tally, notes = counted(room.workspace, wanted_of(box, evaluation, given))
-    return [*tally.messages(), *notes]
-
-
-def _written(room: EvaluateRoom, box: PreferBox, evaluation: str, given: Sequence[Any], by: str) -> list[Message]:
-    name = str(dict(zip(box.controls, given, strict=True))["name"] or "")
-    written = prefer(room.workspace, wanted_of(box, evaluation, given), name, by=by)
-    return [*written.messages(), message("page.prefer.next", name=written.name)]
 
 
 def _fits(other: EvaluationInfo, info: EvaluationInfo) -> bool:
@@ -170,5 +205,10 @@ def _sentence(problem: Problem, language: str) -> str:
     return f"{field_label(SECTION, problem.field, language)}: {text}" if is_own else text
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _number(name: str, value: Any) -> float | None:
+    """None where it is none; how many pairs is a whole one."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    if name != "per_row":
+        return value
+    return int(value) if value == int(value) else None

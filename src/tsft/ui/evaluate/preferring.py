@@ -4,7 +4,7 @@ The page and the command line use it alike; nothing of a page is in here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tsft.data.arrow_cache import Progress, ShouldStop
@@ -20,6 +20,7 @@ from tsft.data.preferences.writing import (
     Written,
     count,
     nothing,
+    one_sided,
     write_preferences,
 )
 from tsft.data.provenance import Parent
@@ -104,14 +105,14 @@ def answers_of(workspace: Workspace, wanted: Wanted, should_stop: ShouldStop | N
 
 
 def counted(
-    workspace: Workspace, wanted: Wanted, should_stop: ShouldStop | None = None
+    workspace: Workspace, wanted: Wanted, progress: Progress | None = None, should_stop: ShouldStop | None = None
 ) -> tuple[Tally, tuple[Message, ...]]:
     """What would be written, and what else to know. UserError where nothing would be."""
     found, tally = answers_of(workspace, wanted, should_stop), Tally()
-    count(preference_rows(workspace, found, wanted, tally), tally, should_stop)
+    count(preference_rows(workspace, found, wanted, tally), tally, len(found.rows), progress, should_stop)
     if not tally.rows:
         raise nothing(tally)
-    return tally, _notes(found, tally, wanted)
+    return tally, (*one_sided(tally), *found.notes)
 
 
 def prefer(
@@ -140,7 +141,7 @@ def prefer(
         progress=progress,
         should_stop=should_stop,
     )
-    return Written(written.name, written.path, tally, _notes(found, tally, wanted))
+    return replace(written, notes=(*one_sided(tally), *found.notes))
 
 
 def preference_rows(workspace: Workspace, found: Answers, wanted: Wanted, tally: Tally) -> Iterator[PreferenceRow]:
@@ -226,11 +227,6 @@ def _exams(workspace: Workspace, infos: Sequence[EvaluationInfo], datasets: Mapp
         except (UserError, OSError):
             continue  # the run was deleted meanwhile
     return [name for name, dataset in datasets.items() if name in judging or is_exam(dataset)]
-
-
-def _notes(found: Answers, tally: Tally, wanted: Wanted) -> tuple[Message, ...]:
-    one_sided = (message("preferences.one_sided"),) if tally.rows and wanted.rule.kind != PAIRS else ()
-    return (*(one_sided if not (tally.good and tally.bad) else ()), *found.notes)
 
 
 def _origin(found: Answers, wanted: Wanted) -> Origin:
