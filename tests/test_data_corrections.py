@@ -13,7 +13,7 @@ from tsft.data.checks.diagnosis import diagnose
 from tsft.data.labelling.answers import Wanted, answer_from
 from tsft.data.labelling.inbox import Inbox, new_item
 from tsft.data.labelling.items import ACCEPTED, CORRECTED, REJECTED, Edit, Mark
-from tsft.data.preferences.corrections import Corrections
+from tsft.data.preferences.corrections import WRONG_ANSWERS, Corrections
 from tsft.data.preferences.ranking import JUDGED, PAIRS
 from tsft.data.preferences.writing import PreferenceRow, Tally, write_kept
 from tsft.data.provenance import read_provenance
@@ -60,6 +60,17 @@ def test_the_rows_own_answer_and_the_chats_are_proposals_too(inbox: Inbox) -> No
     assert (first.answer, first.rejected, first.meta["rejected_by"]) == ("It falls.", "It rises.", "row")
     assert (second.answer, second.rejected) == ("It wakes.", "It sleeps.")
     assert second.meta["rejected_by"] == "runs/7/adapter"
+
+
+def test_answers_that_an_evaluation_found_wrong_count_once_the_rows_own_is_confirmed(inbox: Inbox) -> None:
+    wrong = {WRONG_ANSWERS: [{"model": "tuned", "text": "It falls."}, {"model": "base", "text": ""}]}
+    item = inbox.add([new_item(ANSWERED, [WAVE], {"kind": "evaluate"}, meta=wrong)], "ann")[0]
+    inbox.decide(item, ACCEPTED, "ann")
+    (row,), _ = made(inbox)
+    assert (row.answer, row.rejected, row.meta["rejected_by"]) == ("It rises.", "It falls.", "tuned")
+    correct(inbox, item, "It waves.")  # what judged them is not true itself
+    (row,), _ = made(inbox)
+    assert (row.answer, row.rejected, row.meta["rejected_by"]) == ("It waves.", "It rises.", "row")
 
 
 def test_what_gives_no_pair_is_counted_by_its_reason(inbox: Inbox) -> None:

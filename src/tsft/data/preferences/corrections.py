@@ -23,6 +23,8 @@ from tsft.errors import UserError
 SOURCE = "labels"
 # Who proposed where it was no model: the row itself, or the labels of its table.
 ROW, TABLE = "row", "table"
+# In an item's meta: what models answered in an evaluation and was found wrong, as {"model", "text"}.
+WRONG_ANSWERS = "wrong_answers"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ class Corrections:
 
 
 def proposals_of(item: Item) -> list[Proposal]:
-    """What stood there before a person wrote: a draft, or the answer that the item came with, and what a Chat says."""
+    """What stood there before a person wrote: a draft, or the answer that the item came with, and what a Chat says.
+
+    Answers that an evaluation found wrong count where the row's own answer, by which it judged, was confirmed.
+    """
     given = item.given
     asked, answer = question_of(given.turns), answer_of(given.turns)
     found = []
@@ -76,6 +81,9 @@ def proposals_of(item: Item) -> list[Proposal]:
         found.append(Proposal(answer, model if given.source.get("kind") == "chat" and model else ROW, asked))
     if given.meta.get("rejected"):
         found.append(Proposal(str(given.meta["rejected"]), str(given.meta.get("model") or ROW), asked))
+    if answer.strip() and item.edit.answer.strip() == answer.strip():
+        told = given.meta.get(WRONG_ANSWERS) or ()
+        found += [Proposal(str(each["text"]), str(each["model"]), asked) for each in told]
     marked = _from_table(item)
     return [*found, *([marked] if marked is not None else [])]
 
