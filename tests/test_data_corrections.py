@@ -142,7 +142,7 @@ def test_the_dataset_can_be_trained_on_and_leaves_the_items_to_be_saved_as_rows(
     assert inbox.items()[0].saved == ()
     with pytest.raises(UserError) as refused:
         write_kept(Corrections(Inbox(tmp_path / "empty")), PAIRS, "none", tmp_path / "sets", tmp_path / "cache")
-    assert refused.value.message.key == "preferences.none_left"
+    assert refused.value.message.key == "preferences.nothing"
 
 
 def test_the_command_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -186,10 +186,10 @@ def test_what_training_would_not_read_is_left_out_and_told(tmp_path: Path) -> No
 
 
 def test_nothing_is_written_where_no_row_is_left_or_the_name_is_taken(tmp_path: Path) -> None:
-    for rows, keys in (([], []), ([plain(rejected="up")], ["preferences.refused"])):
+    for rows, keys in (([], ["nothing"]), ([plain(rejected="up")], ["none_left", "refused"])):
         with pytest.raises(UserError) as refused:
             written(tmp_path, rows)
-        assert [each.message.key for each in refused.value.problems] == ["preferences.none_left", *keys]
+        assert [each.message.key for each in refused.value.problems] == [f"preferences.{key}" for key in keys]
         assert list((tmp_path / "sets").iterdir()) == []
     written(tmp_path, [plain(rejected="down")])
     with pytest.raises(UserError) as refused:

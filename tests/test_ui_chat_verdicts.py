@@ -125,7 +125,7 @@ def test_what_the_disk_refuses_is_told_and_shows_no_thumb(desk: ChatDesk, engine
 def test_nothing_judged_makes_no_dataset_and_the_fold_speaks_every_language(desk: ChatDesk) -> None:
     with pytest.raises(UserError) as refused:
         made(desk.room, "pairs", "none", "ann")
-    assert refused.value.message.key == "preferences.none_left"
+    assert refused.value.message.key == "preferences.nothing"
     counts = {"good": 1, "bad": 2, "better": 3, "pairs": 4, "judged": 5, "questions": 6}
     for language in LANGUAGES:
         assert translate(language, "page.chat.verdict.none") in counts_html({**counts, "questions": 0}, language)

@@ -129,6 +129,7 @@ def write_preferences(
                     raise Stopped
                 file.write(line + b"\n")
                 report(tally.looked_at, total)
+            report(total, total)
         if not tally.rows:
             raise nothing(tally)
     step = Step(STEP, dict(origin.options), rows_in=tally.looked_at, rows_out=tally.rows)
@@ -207,6 +208,7 @@ def count(
         if should_stop is not None and should_stop():
             raise Stopped
         report(tally.looked_at, total)
+    report(total, total)
     return tally
 
 
@@ -218,6 +220,8 @@ def one_sided(tally: Tally) -> tuple[Message, ...]:
 
 def nothing(tally: Tally) -> UserError:
     """That no row is left, with every reason."""
+    if not tally.looked_at and not tally.refused:
+        return UserError(message("preferences.nothing"))
     _, *reasons = tally.messages()
     return UserError(message("preferences.none_left", count=tally.looked_at), *reasons)
 

@@ -121,13 +121,17 @@ def wire_prefer_box(
             return ["", *refuse(problems_html(error.problems, spoken))]
         return ["", *watch(job, spoken)]
 
+    def named(given: Sequence[Any]) -> str:
+        return str(dict(zip(box.controls, given, strict=True))["name"] or "").strip()
+
     def count(evaluation: str, spoken: str, *given: Any) -> list[Any]:
-        return begin(spoken, evaluation, lambda: counting(room, wanted_of(box, evaluation, given)), given)
+        make = lambda: counting(room, wanted_of(box, evaluation, given))  # noqa: E731
+        return begin(spoken, named(given) or evaluation, make, ("count", evaluation, given))
 
     def write(evaluation: str, spoken: str, request: gr.Request, *given: Any) -> list[Any]:
-        name, by = str(dict(zip(box.controls, given, strict=True))["name"] or "").strip(), who(request)
+        name, by = named(given), who(request)
         make = lambda: writing(room, wanted_of(box, evaluation, given), name, by)  # noqa: E731
-        return begin(spoken, name or evaluation, make, (evaluation, given))
+        return begin(spoken, name or evaluation, make, ("write", evaluation, given))
 
     def ended(number: int, spoken: str) -> str:
         return ended_html(room.data.jobs.get(int(number)), spoken)
