@@ -10,7 +10,7 @@ import pytest
 from tests.evaluation_folders import chatts_evaluation, evaluation, often_right, right
 from tests.test_ui_evaluate import Session
 from tests.test_ui_evaluate_preferring import TASKS, of, second_sample
-from tsft.data.preferences.ranking import Rule
+from tsft.data.preferences.ranking import JUDGED, Rule
 from tsft.errors import UserError
 from tsft.i18n import LANGUAGES, sentences
 from tsft.ui.data.job_box import bar_html
@@ -98,4 +98,5 @@ def test_what_is_no_number_or_out_of_range_is_told_by_its_label(session: Session
             wanted_of(box, "e1", given(session, **values))
         assert part in unescape(problems_html(refused.value.problems, "en"))
     # What is hidden is not looked at.
-    wanted_of(box, "e1", given(session, bad=None, good=None))
+    wanted_of(box, "e1", given(session, bad=None, good=0.1))
+    assert wanted_of(box, "e1", given(session, kind="judged", margin=3)).rule == Rule(JUDGED)

@@ -147,6 +147,7 @@ def test_two_columns_are_asked_about_streamed_stopped_compared_and_saved_as_a_ro
 def test_thumbs_on_a_phone_are_counted_replaced_and_made_a_dataset(
     open_page: Callable[..., Any], served: Served, engine: ChatEngine
 ) -> None:
+    (served.workspace.chat / "verdicts.jsonl").unlink(missing_ok=True)
     page = opened(open_page, **PHONE)
     attach_pasted(page, "1 2 3 4 5 6 7 8 9", "load")
     ask(page, "Up or down?")

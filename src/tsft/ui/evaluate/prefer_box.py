@@ -12,7 +12,7 @@ import gradio as gr
 from tsft.data.preferences.ranking import AGAINST, JUDGED, KINDS, PAIRS, Rule, check_rule
 from tsft.data.preferences.writing import Tally, Written
 from tsft.data.registry import safe_name
-from tsft.errors import Message, Problem, UserError, message
+from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.i18n import say, translate
 from tsft.run.evaluation import CHATTS
 from tsft.store.evaluations import EvaluationInfo
@@ -183,17 +183,12 @@ def problems_html(problems: Sequence[Problem], language: str) -> str:
 def wanted_of(box: PreferBox, evaluation: str, given: Sequence[Any]) -> Wanted:
     """What the controls say. UserError with all that is wrong with them."""
     told = dict(zip(box.controls, given, strict=True))
-    usable = {name: _number(name, told[name]) for name in NUMBERS}
-    missing = [
-        Problem(name, message("page.evaluate.no_number"))
-        for name in OF_KIND[told["kind"]]
-        if name in NUMBERS and usable[name] is None
-    ]
+    # What is hidden stays at its default, whatever was typed there.
+    usable = {name: _number(name, told[name]) for name in OF_KIND[told["kind"]] if name in NUMBERS}
+    missing = [Problem(name, message("page.evaluate.no_number")) for name, value in usable.items() if value is None]
     numbers: dict[str, Any] = {name: value for name, value in usable.items() if value is not None}
     rule = Rule(told["kind"], told["against"], **numbers)
-    wrong = [each for each in check_rule(rule) if each.field in OF_KIND[rule.kind]]
-    if missing or wrong:
-        raise UserError(*missing, *wrong)
+    raise_if_any([*missing, *check_rule(rule)])
     evaluations = tuple(dict.fromkeys((evaluation, *(str(each) for each in told["others"] or ()))))
     return Wanted(evaluations, rule, tuple(map(str, told["models"] or ())), bool(told["free_text"]))
 
