@@ -196,6 +196,10 @@ def test_nothing_is_written_where_no_row_is_left_or_the_name_is_taken(tmp_path: 
         written(tmp_path, [plain(rejected="level")])
     assert refused.value.message.key == "data.synth.exists"
     assert "level" in written(tmp_path, [plain(rejected="level")], replaces=True).path.read_text()
+    write_lines(tmp_path / "sets" / "own.jsonl", [ROW])  # the very rows that were asked, for one
+    with pytest.raises(UserError) as refused:
+        written(tmp_path, [plain(rejected="down")], name="own", replaces=True)
+    assert refused.value.message.key == "preferences.not_ours"
     with pytest.raises(UserError) as refused:
         written(tmp_path, [plain(rejected="down")], name=" ")
     assert refused.value.message.key == "preferences.no_name"

@@ -9,6 +9,7 @@ import pytest
 from tests.evaluation_folders import chatts_evaluation, evaluation, often_right, predictions, right
 from tests.evaluations import write_rows
 from tsft.cli import main
+from tsft.config.codec import from_flat, to_json
 from tsft.data.preferences.ranking import JUDGED, REFERENCE, Rule
 from tsft.data.preferences.writing import Written
 from tsft.data.provenance import read_provenance
@@ -153,6 +154,17 @@ def test_an_exam_is_warned_of_and_an_evaluation_found_by_name_or_beginning(works
     assert [each.key for each in notes] == ["preferences.exam"]
     assert find_evaluation(workspace, "first look").id == folder.id
     assert find_evaluation(workspace, folder.id[:-3]).id == folder.id
+
+
+def test_a_set_that_a_run_was_judged_by_is_an_exam_whatever_its_name(workspace: Workspace) -> None:
+    folder = evaluation(workspace, {"tuned": right, "base": often_right}, tasks=TASKS)
+    config = from_flat({"data.validation": "dataset", "data.validation_datasets": "sensors"})
+    run = workspace.runs / "r1"
+    run.mkdir()
+    (run / "config.json").write_text(json.dumps(to_json(config)))
+    note(folder, sources={"tuned": "runs/r1/adapter", "base": "runs/gone/adapter"})
+    _, notes = counted(workspace, Wanted((folder.id,)))
+    assert [each.values["name"] for each in notes] == ["sensors"]
 
 
 def test_the_command_counts_first_and_writes_then(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

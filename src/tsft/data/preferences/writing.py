@@ -17,7 +17,7 @@ from tsft.data.content import content_hash
 from tsft.data.doctor import check_record
 from tsft.data.examples import RowRefused
 from tsft.data.mapping import guess_mapping
-from tsft.data.provenance import Parent, Provenance, Step, write_provenance
+from tsft.data.provenance import Parent, Provenance, Step, read_provenance, write_provenance
 from tsft.data.registry import safe_name
 from tsft.data.row_files import chatts_row
 from tsft.errors import Message, UserError, message
@@ -118,8 +118,7 @@ def write_preferences(
     if not name.strip():
         raise UserError(message("preferences.no_name"))
     path = target / f"{stem}.jsonl"
-    if path.exists() and not replaces:
-        raise UserError(message("data.synth.exists", name=path.name))
+    _refuse_taken(path, replaces)
     target.mkdir(parents=True, exist_ok=True)
     report = throttled(progress)
     with replacing(path) as unfinished:
@@ -224,6 +223,17 @@ def nothing(tally: Tally) -> UserError:
         return UserError(message("preferences.nothing"))
     _, *reasons = tally.messages()
     return UserError(message("preferences.none_left", count=tally.looked_at), *reasons)
+
+
+def _refuse_taken(path: Path, replaces: bool) -> None:
+    """Nothing is written over but what was made here: the rows that were asked may have the same name."""
+    if not path.exists():
+        return
+    if not replaces:
+        raise UserError(message("data.synth.exists", name=path.name))
+    known = read_provenance(path)
+    if known is None or not known.steps or known.steps[-1].do != STEP:
+        raise UserError(message("preferences.not_ours", name=path.name))
 
 
 def _record(row: PreferenceRow) -> dict[str, Any]:
