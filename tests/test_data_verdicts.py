@@ -107,6 +107,13 @@ def test_the_rows_can_be_trained_on_with_system_prompt_series_and_settings(tmp_p
     assert tally.rows == (1 if kind == PAIRS else 2) and not tally.refused
 
 
+def test_half_characters_harm_nothing(tmp_path: Path) -> None:
+    verdicts = Verdicts(tmp_path)
+    odd = Said(TURNS, (ItemSeries(WAVE, "lo\ud800ad", "kW"),), "It \ud800 falls.", "m")
+    verdicts.judge(odd, better="It \ud800 rises.")
+    assert pairs(Verdicts(tmp_path)) == [("It ? rises.", "It ? falls.")]
+
+
 def test_a_cut_line_and_one_of_a_newer_tsft_harm_no_other(tmp_path: Path) -> None:
     verdicts = Verdicts(tmp_path)
     verdicts.judge(said("It rises."), GOOD)

@@ -67,7 +67,7 @@ class Verdict:
 
 @dataclass
 class _Entry:
-    """A verdict without its texts; its line stays in the file at [begin, end)."""
+    """What of a verdict decides which rows there are; the rest of its line stays in the file at [begin, end)."""
 
     question: str
     answer: str
@@ -93,11 +93,11 @@ class Verdicts:
             before = self._entries.get(said.key)
             now = {
                 "thumb": thumb if thumb is not None else before.thumb if before is not None else NONE,
-                "better": better.strip() if better is not None else before.better if before is not None else "",
+                "better": _whole(better.strip()) if better is not None else before.better if before is not None else "",
             }
             keys = said.series_keys
             new = [
-                {"do": "series", "key": key, "points": each.points.tolist(), "name": each.name, "unit": each.unit}
+                {"do": "series", "key": key, "points": each.points.tolist(), **_named(each)}
                 for key, each in zip(keys, said.series, strict=True)
                 if key not in self._series
             ]
@@ -259,6 +259,10 @@ def _hash(*parts: str | bytes) -> str:
 
 def _each_once(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return list({line["key"]: line for line in lines}.values())
+
+
+def _named(series: ItemSeries) -> dict[str, str]:
+    return {"name": _whole(series.name), "unit": _whole(series.unit)}
 
 
 def _plain(turn: Mapping[str, str]) -> dict[str, str]:
