@@ -134,6 +134,12 @@ def test_what_gives_no_row_is_counted_by_its_reason(tmp_path: Path, rule: Rule, 
     assert [each.key for each in tally.messages()][-1] == f"preferences.left_out.{reason}"
 
 
+def test_answers_that_cannot_be_read_are_counted_whatever_becomes_of_them(tmp_path: Path) -> None:
+    rows, tally = made(tmp_path, Rule(), asked_of(RIGHT, UNREAD))
+    assert rows[0].rejected == "hm" and tally.unread == 1
+    assert "preferences.unread" in [each.key for each in tally.messages()]
+
+
 def test_the_rows_own_answer_stands_against_a_wrong_one(tmp_path: Path) -> None:
     (row,), _ = made(tmp_path, Rule(against=REFERENCE), asked_of(WRONG))
     assert (row.answer, row.rejected, row.meta["chosen_by"]) == ("up", "down", "up")

@@ -50,6 +50,7 @@ def rows_from_answers(
         if all(one.value is None for one in answers):
             tally.left_out["unjudged"] += 1
             continue
+        tally.unread += sum(not one.is_read for one in answers)
         found: Sequence[Found]
         found = _judged(answers, rule, tally) if rule.kind == JUDGED else _paired(each, answers, rule, tally)
         if found:

@@ -45,13 +45,15 @@ class PreferenceRow:
 class Tally:
     """What became of everything that was looked at. looked_at: questions; pairs, good, bad: rows; left_out: by reason.
 
-    refused: what training would not read, by the key of the sentence; first: the first sentence of each.
+    unread: answers that the scorer could not read, of all questions. refused: what training would not read, by the
+    key of the sentence; first: the first sentence of each.
     """
 
     looked_at: int = 0
     pairs: int = 0
     good: int = 0
     bad: int = 0
+    unread: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     first: dict[str, Message] = field(default_factory=dict)
@@ -66,6 +68,8 @@ class Tally:
             yield message("preferences.judged", good=self.good, bad=self.bad, count=self.looked_at)
         else:
             yield message("preferences.pairs", pairs=self.pairs, count=self.looked_at)
+        if self.unread:
+            yield message("preferences.unread", count=self.unread)
         for reason, count in self.left_out.items():
             yield message(f"preferences.left_out.{reason}", count=count)
         for key, count in self.refused.items():
