@@ -34,6 +34,8 @@ LAYERS = (
         "model_flags",
         "chat_flags",
         "chat_series",
+        "preference_commands",
+        "preference_flags",
     ),
     ("app",),
     ("ui", "engine", "api", "notify"),

@@ -15,6 +15,7 @@ from tsft.errors import Problem, UserError, message
 from tsft.evaluation_flags import add_evaluate, add_predict
 from tsft.i18n import LANGUAGES, translate
 from tsft.model_flags import add_get, add_new
+from tsft.preference_flags import add_prefer
 from tsft.run.events import COMMANDS
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
@@ -172,6 +173,7 @@ def add_data_commands(data: Any, language: str, shared: argparse.ArgumentParser)
 
     _add_synth(_command(data, "synth", "data synth", language, shared), language)
     _add_build(_command(data, "build", "data build", language, shared), language)
+    add_prefer(_command(data, "prefer", "data prefer", language, shared), language)
 
 
 def _add_synth(parser: argparse.ArgumentParser, language: str) -> None:

@@ -70,6 +70,11 @@ class Workspace:
         return self.root / "labels"
 
     @property
+    def chat(self) -> Path:
+        """What people said of answers in the Chat."""
+        return self.root / "chat"
+
+    @property
     def database(self) -> Path:
         return self.root / "tsft.db"
 
