@@ -4,6 +4,7 @@ The newcomer's way into the engine: `train` is the whole story, everything else 
 """
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,9 @@ def train(job: Job) -> None:
     loaded, precision = _load_model(job)
     data = _read_data(job, loaded)
     model = _tuned(job, loaded)
-    with tracked(job):
-        probes, scored = choose_probes(job, loaded.processor, data), choose_answers(job, loaded.processor, data)
+    with tracked(job) if job.team.is_first else nullcontext():
+        probes = choose_probes(job, loaded.processor, data) if job.team.is_first else None
+        scored = choose_answers(job, loaded.processor, data) if job.team.is_first else None
         trainer = _make_trainer(job, model, loaded, data, precision, probes, scored)
         job.board.say(_plan(job, trainer, data, precision, threads))
         _train(job, trainer, data)
@@ -93,8 +95,9 @@ def _load_model(job: Job) -> tuple[Loaded, Precision]:
         job.control.should_stop,
     )
     earlier = result_folder(config.model.continue_from, job.workspace) if config.model.continue_from else None
-    source = earlier or model_folder(config.model, job.workspace, fetching.progress, fetching.should_stop)
-    precision = choose_precision(config, _weights_bytes(base_folder(source, job.workspace, fetching)))
+    with job.team.first_then_others():
+        source = earlier or model_folder(config.model, job.workspace, fetching.progress, fetching.should_stop)
+        precision = choose_precision(config, _weights_bytes(base_folder(source, job.workspace, fetching)))
     job.enter("loading", source.name)
     with watched_loading(
         lambda done, total: teller.tell("loading", source.name, done, total, "tensors"), job.control.obey
@@ -151,7 +154,8 @@ def _weights_bytes(folder: Path) -> int:
 
 
 def _read_data(job: Job, loaded: Loaded) -> PreparedData:
-    data = prepared_rows(job, loaded.processor, lambda told: job.note("info", told))
+    with job.team.first_then_others():
+        data = prepared_rows(job, loaded.processor, lambda told: job.note("info", told))
     used = [DataUsed(each.name, each.kept, each.rows_read, each.content) for each in data.report.datasets]
     job.board.say(DataRead(time.time(), tuple(used)))
     return data
@@ -191,6 +195,7 @@ def _make_trainer(
             run_name=job.name,
             has_validation=validation is not None,
             evaluates_at_start=validation is not None and job.resume_from is None,
+            processes=job.team.size,
         ),
         rows=data.train,
         packs=packs,
@@ -198,7 +203,7 @@ def _make_trainer(
         processor=loaded.processor,
         groups=parameter_groups(model, config),
         config=config,
-        reporter=Reporter(config, job.board, job.control, has_validation=validation is not None),
+        reporter=Reporter(config, job.board, job.control, has_validation=validation is not None, team=job.team),
         board=job.board,
         control=job.control,
         keeper=CheckpointKeeper(
@@ -209,6 +214,7 @@ def _make_trainer(
         probing=probing,
         scored=scored,
         objective=objective,
+        team=job.team,
     )
 
 
@@ -227,7 +233,7 @@ def _plan(job: Job, trainer: SeriesTrainer, data: PreparedData, precision: Preci
         parameters=sum(parameter.numel() for parameter in trainer.model.parameters()),
         parameters_trained=sum(group.parameters for group in groups),
         groups=groups,
-        device=device_name(),
+        device=device_name() if job.team.size == 1 else f"{job.team.size} × {device_name()}",
         precision=precision.name,
         threads=threads,
         metric=job.config.stopping.metric,
@@ -238,6 +244,7 @@ def _train(job: Job, trainer: SeriesTrainer, data: PreparedData) -> None:
     """Train to the end or to a stop wish; in both cases the last whole step is in a checkpoint afterwards."""
     job.enter("training")
     grant_wishes(trainer, job.control)
+    job.control.together()
     try:
         trainer.train(resume_from_checkpoint=str(job.resume_from.path) if job.resume_from else None)
     except Stopped:
