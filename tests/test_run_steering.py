@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.engine_runs import small
-from tsft.cli import FAILED, FINISHED, main
+from tsft.atomic import write_json
+from tsft.cli import BAD_SETTINGS, FAILED, FINISHED, main
+from tsft.config.codec import to_json
 from tsft.run.events import COMMANDS
 from tsft.store.commands import CommandReader
 from tsft.store.record import Record
@@ -27,7 +29,7 @@ def asked(run: RunInfo) -> list[str]:
     return [each.command for each in CommandReader(run.folder).read()]
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "discard"])
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each not in ("discard", "force_stop")])
 def test_a_command_reaches_the_run_in_progress(
     running: RunInfo, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,6 +37,15 @@ def test_a_command_reaches_the_run_in_progress(
     assert main(words) == FINISHED
     assert asked(running) == [command]
     assert "long one" in capsys.readouterr().out
+
+
+def test_only_processes_can_be_ended_by_force(
+    running: RunInfo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["runs", "force-stop", "--workspace", str(tmp_path), "--lang", "en"]
+    assert main(words) == BAD_SETTINGS and "thread" in capsys.readouterr().err
+    write_json(running.folder.config, to_json(small(processes__count=2)))
+    assert main(words) == FINISHED and asked(running) == ["force_stop"]
 
 
 def test_discarding_asks_first(running: RunInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

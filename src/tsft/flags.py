@@ -90,7 +90,7 @@ EXPORT_FLAGS: tuple[tuple[str, str, str | float], ...] = (
 )
 # Runs that `runs list` shows unless told.
 SHOWN_RUNS = 200
-_OWN_FLAGS = ("--help", "--version", "--workspace", "--lang", "--queue", "--sweep", "--name")
+_OWN_FLAGS = ("--help", "--version", "--workspace", "--lang", "--queue", "--sweep", "--name", "--print-command")
 
 
 def command_parser(language: str, *, with_settings: bool = True) -> argparse.ArgumentParser:
@@ -111,6 +111,8 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
         metavar="SETTING=VALUE,VALUE",
         help=translate(language, "cli.help.sweep"),
     )
+    print_help = translate(language, "cli.help.print_command")
+    train.add_argument("--print-command", action="store_true", help=print_help)
     train.epilog = settings_help(language) if with_settings else ""
     train.formatter_class = argparse.RawDescriptionHelpFormatter
 

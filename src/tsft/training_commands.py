@@ -1,6 +1,7 @@
 """The commands that train: `tsft train`, what goes on with a run, and working the queue off in the terminal."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from tsft.endings import BAD_SETTINGS, FAILED, FINISHED, STOPPED, print_end, pri
 from tsft.engine.engine import Engine
 from tsft.errors import Problem
 from tsft.flags import read_settings
+from tsft.i18n import translate
 from tsft.run.board import replay
+from tsft.run.deepspeed import deepspeed_options
+from tsft.run.launch_lines import machine_lines, slurm_script
 from tsft.run.state import ACTIVE
 from tsft.run_commands import sweep_of, waiting_lines
+from tsft.store.launches import write_launch
 from tsft.store.presets import load_preset
 from tsft.store.record import Record, busy
 from tsft.store.runs import run_config
@@ -29,9 +34,11 @@ def train(options: argparse.Namespace, language: str, flat: dict[str, str], foun
         return BAD_SETTINGS
     if options.queue or options.sweep:
         return _enqueue(workspace, config, language, options.sweep)
-    engine = _engine(workspace)
+    engine = _engine(workspace, may_wait=options.print_command)
     if print_problems(engine.check(config), language):
         return BAD_SETTINGS
+    if options.print_command:
+        return _print_command(workspace, config, language)
     return _follow(engine, engine.start(config, by=user()), workspace, language)
 
 
@@ -75,6 +82,21 @@ def run_queue(options: argparse.Namespace, language: str) -> int:
     if record.waiting():
         tell(waiting_lines(record, language)[-1])
     return worst
+
+
+def _print_command(workspace: Workspace, config: RunConfig, language: str) -> int:
+    """What starts the run by hand: a line for each machine, and a script for SLURM; comments say what is what."""
+    path = write_launch(workspace, config)
+    tell(f"# {translate(language, 'launch.lines')}")
+    for line in machine_lines(config, path, workspace.root):
+        tell(line)
+    tell(f"\n# {translate(language, 'launch.slurm')}")
+    tell(slurm_script(config, path, workspace.root))
+    if config.processes.strategy.startswith("deepspeed"):
+        tell(f"# {translate(language, 'launch.deepspeed')}")
+        for line in json.dumps(deepspeed_options(config), indent=2).splitlines():
+            tell(f"# {line}")
+    return FINISHED
 
 
 def _enqueue(workspace: Workspace, config: RunConfig, language: str, told: Sequence[str] = (), parent: str = "") -> int:

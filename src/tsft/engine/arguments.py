@@ -9,7 +9,7 @@ from transformers.training_args import OptimizerNames
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.config.scheduler_options import read_options
-from tsft.config.shares import share_of
+from tsft.config.shares import Share, share_of
 from tsft.engine.device import Precision, device_name
 from tsft.engine.extra_arguments import extra_arguments, make_arguments
 from tsft.engine.trackers import tracker_arguments
@@ -27,11 +27,7 @@ def training_arguments(
     processes: int = 1,
 ) -> TrainingArguments:
     """Arguments for a run that writes its checkpoints into `folder`, of one of so many processes."""
-    share = share_of(config.schedule, processes)
-    if share is None:
-        rows = config.schedule.batch_size * config.schedule.gradient_accumulation
-        raise UserError(Problem("processes.count", message("check.processes_share", rows=rows, processes=processes)))
-    schedule, optim = config.schedule, config.optim
+    schedule, optim, share = config.schedule, config.optim, _share(config, processes)
     arguments = make_arguments(
         config,
         output_dir=str(folder),
@@ -80,6 +76,15 @@ def training_arguments(
     # One process drives one device: transformers would wrap the model in DataParallel where it sees several GPUs.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
+
+
+def _share(config: RunConfig, processes: int) -> Share:
+    """What each process does of a step. Raises UserError where it cannot be divided evenly."""
+    share = share_of(config.schedule, processes)
+    if share is None:
+        rows = config.schedule.batch_size * config.schedule.gradient_accumulation
+        raise UserError(Problem("processes.count", message("check.processes_share", rows=rows, processes=processes)))
+    return share
 
 
 def _of_several(config: RunConfig, processes: int) -> dict[str, object]:

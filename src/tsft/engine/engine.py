@@ -36,6 +36,8 @@ from tsft.store.runs import Checkpoint, RunInfo, run_config, usable_checkpoints
 from tsft.store.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+# Runs in progress on other machines are among so many of the newest.
+RECENT_RUNS = 200
 
 
 class Engine(SideWork):
@@ -337,8 +339,8 @@ class Engine(SideWork):
 
     def _elsewhere(self, run_id: str) -> RunInfo | None:
         """The run of this id if it was started by hand and is in progress, on whichever machine."""
-        run = self._record.get(run_id) if run_id else None
-        return run if run is not None and run.host and run.status in ACTIVE else None
+        found = [run for run in self._record.list_runs(limit=RECENT_RUNS) if run.id == run_id]
+        return found[0] if found and found[0].host and found[0].status in ACTIVE else None
 
     def _following(self, run: RunInfo) -> Follower:
         with self._lock:

@@ -16,7 +16,7 @@ from tsft.store.ranks import Sign
 
 _LOST = re.compile(
     r"connection (closed|reset|refused)|broken pipe|socket closed|remote process exited|ncclRemoteError|"
-    r"ncclSystemError|DistBackendError|DistNetworkError|timed out waiting|gloo|failed to recv|Connection was likely closed",
+    r"ncclSystemError|DistBackendError|DistNetworkError|timed out waiting|gloo|failed to recv|likely closed",
     re.IGNORECASE,
 )
 
