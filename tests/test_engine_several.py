@@ -168,3 +168,40 @@ def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def both_strategies(bench: Bench, strategy: str, **changes: Any) -> None:
+    """Two steps and the same losses as DDP's, a result that reads like any other, and going on from a checkpoint."""
+    settings = {"schedule__max_steps": 2, "output__save_steps": 1, "data__validation": "none", "data__max_rows": 12}
+    whole = bench.run(small(**settings, **changes))
+    parts = bench.run(small(**settings, **changes, processes__count=2, processes__strategy=strategy))
+    assert parts.status == "finished", told(bench, parts)
+    expected = losses(bench.events(whole))
+    assert list(losses(bench.events(parts)).values()) == pytest.approx(list(expected.values()), rel=1e-3)
+    assert_same_weights(bench, whole, parts)
+
+    bench.engine.resume(parts.run_id, "test", checkpoint_step=1)
+    again = bench.engine.wait(bench.seconds)
+    assert again is not None and again.status == "finished", told(bench, again or parts)
+    assert losses(bench.events(again))[2] == pytest.approx(expected[2], rel=1e-3)
+
+
+def assert_same_weights(bench: Bench, one: RunState, two: RunState) -> None:
+    from safetensors.torch import load_file
+
+    folders = [bench.record.get(state.run_id).folder.path / state.finish.result for state in (one, two) if state.finish]
+    first, second = (load_file(next(folder.glob("*.safetensors"))) for folder in folders)
+    assert first.keys() == second.keys()
+    for name, weights in first.items():
+        assert second[name].shape == weights.shape
+        assert float((second[name].float() - weights.float()).abs().max()) < 5e-3, name
+
+
+def test_fsdp2_has_the_losses_of_one_process_and_leaves_whole_weights(bench: Bench) -> None:
+    both_strategies(bench, "fsdp2", tuning__method="full")
+
+
+@pytest.mark.parametrize("strategy", ["deepspeed_zero2", "deepspeed_zero3"])
+def test_deepspeed_has_the_losses_of_one_process_and_leaves_whole_weights(bench: Bench, strategy: str) -> None:
+    pytest.importorskip("deepspeed")
+    both_strategies(bench, strategy)

@@ -297,6 +297,8 @@ def _add_runs(commands: Any, language: str, shared: argparse.ArgumentParser) -> 
     for onward in (resume, extend):
         onward.add_argument("run", metavar="RUN")
         onward.add_argument("--step", type=int, default=0, metavar="N", help=translate(language, "cli.help.step"))
+        count_help = translate(language, "cli.help.processes")
+        onward.add_argument("--processes", type=int, default=0, metavar="N", help=count_help)
         _add_waiting(onward, language)
     extend.add_argument("epochs", type=_positive, metavar="EPOCHS")
     clone = _command(runs, "clone", "runs clone", language, shared)

@@ -5,11 +5,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsft.config.codec import read_config
+from tsft.atomic import write_json
+from tsft.config.codec import read_config, to_json
 from tsft.config.run_config import RunConfig
+from tsft.config.schema import with_values
 from tsft.endings import BAD_SETTINGS, FAILED, FINISHED, STOPPED, print_end, print_problems, tell, user
 from tsft.engine.engine import Engine
-from tsft.errors import Problem
+from tsft.errors import Problem, UserError, message
 from tsft.flags import read_settings
 from tsft.i18n import translate
 from tsft.run.board import replay
@@ -20,7 +22,7 @@ from tsft.run_commands import sweep_of, waiting_lines
 from tsft.store.launches import write_launch
 from tsft.store.presets import load_preset
 from tsft.store.record import Record, busy
-from tsft.store.runs import run_config
+from tsft.store.runs import RunInfo, run_config
 from tsft.store.workspace import Workspace, open_workspace
 from tsft.terminal import follow, was_interrupted
 
@@ -58,7 +60,10 @@ def clone(options: argparse.Namespace, language: str, flat: dict[str, str], foun
 def resume(options: argparse.Namespace, language: str) -> int:
     """Go on with a run: to its end, from an earlier checkpoint, or for some epochs more."""
     workspace = open_workspace(options.workspace)
-    run = Record(workspace).find(options.run)
+    record = Record(workspace)
+    run = record.find(options.run)
+    if options.processes:
+        _change_processes(record, run, options.processes)
     onward = (run.id, user(), options.step, getattr(options, "epochs", 0.0))
     engine = _engine(workspace, may_wait=options.queue)
     if options.queue:
@@ -67,6 +72,15 @@ def resume(options: argparse.Namespace, language: str) -> int:
     # The errors are told by `resume` itself, after what else may be in the way.
     print_problems((each for each in engine.check(run_config(run.folder)) if each.is_warning), language)
     return _follow(engine, engine.resume(*onward), workspace, language)
+
+
+def _change_processes(record: Record, run: RunInfo, count: int) -> None:
+    """From now on the run has so many processes; what of its checkpoint does not fit them is told when it begins."""
+    active = record.active()
+    if active is not None and active.id == run.id:
+        raise UserError(message("record.run_active", name=run.name))
+    config = with_values(run_config(run.folder), {"processes.count": count})
+    write_json(run.folder.config, to_json(config))
 
 
 def run_queue(options: argparse.Namespace, language: str) -> int:

@@ -51,7 +51,7 @@ _ZERO = (
 def check_deepspeed_options(config: RunConfig) -> Iterator[Problem]:
     """What cannot be in the extra part: no JSON, names nobody knows, what a setting of the form owns."""
     try:
-        extra = extra_options(config)
+        extra = extra_options(config.processes.options)
     except UserError as error:
         yield Problem(FIELD, error.message)
         return
@@ -70,6 +70,6 @@ def check_deepspeed_options(config: RunConfig) -> Iterator[Problem]:
         yield Problem("optim.max_grad_norm", message("check.deepspeed_clipping"), is_warning=True)
 
 
-def extra_options(config: RunConfig) -> dict[str, Any]:
+def extra_options(text: str) -> dict[str, Any]:
     """The names and values that a person put over it. Raises UserError where they are no JSON object."""
-    return json_object(config.processes.options, EXAMPLE)
+    return json_object(text, EXAMPLE)

@@ -12,8 +12,10 @@ from tsft.config.scheduler_options import read_options
 from tsft.config.shares import Share, share_of
 from tsft.engine.device import Precision, device_name
 from tsft.engine.extra_arguments import extra_arguments, make_arguments
+from tsft.engine.sharding import is_in_parts, uses_deepspeed
 from tsft.engine.trackers import tracker_arguments
 from tsft.errors import Problem, UserError, message
+from tsft.run.deepspeed import deepspeed_options
 
 
 def training_arguments(
@@ -48,7 +50,8 @@ def training_arguments(
         # A number below one is a share of all steps for transformers, one and more a count of steps.
         warmup_steps=min(schedule.warmup_fraction, 0.999_999),
         seed=schedule.seed,
-        use_cpu=device_name() == "cpu",
+        # DeepSpeed finds its device itself: told to use the CPU, accelerate would leave DeepSpeed out.
+        use_cpu=device_name() == "cpu" and not uses_deepspeed(config),
         data_seed=schedule.seed,
         bf16=precision.name == "bf16",
         fp16=precision.name == "fp16",
@@ -71,7 +74,7 @@ def training_arguments(
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         label_names=["labels"],
-        **_of_several(config, processes),
+        **_of_several(config, precision, processes),
     )
     # One process drives one device: transformers would wrap the model in DataParallel where it sees several GPUs.
     arguments._n_gpu = min(arguments.n_gpu, 1)
@@ -87,11 +90,14 @@ def _share(config: RunConfig, processes: int) -> Share:
     return share
 
 
-def _of_several(config: RunConfig, processes: int) -> dict[str, object]:
+def _of_several(config: RunConfig, precision: Precision, processes: int) -> dict[str, object]:
     """What only several processes need to be told, unless the extra arguments tell them."""
+    if uses_deepspeed(config):
+        return {"deepspeed": deepspeed_options(config, precision.name, processes)}
     if processes == 1:
         return {}
+    split = {"place_model_on_device": False} if is_in_parts(config) else {}
     # The encoder is in every batch's graph (model/fusion.py); a reward model leaves the language head out of it.
-    own = {"ddp_find_unused_parameters": config.data.task == "reward", "average_tokens_across_devices": True}
+    own = {"ddp_find_unused_parameters": config.data.task == "reward", "average_tokens_across_devices": True, **split}
     given = extra_arguments(config)
     return {name: value for name, value in own.items() if name not in given}

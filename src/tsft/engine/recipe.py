@@ -16,7 +16,7 @@ from tsft.data.preparation import PreparedData
 from tsft.engine.answer_scores import ScoredAnswers, choose_answers
 from tsft.engine.arguments import training_arguments
 from tsft.engine.bad_batch import batch_at_fault
-from tsft.engine.checkpoints import CheckpointKeeper
+from tsft.engine.checkpoints import CheckpointKeeper, read_place
 from tsft.engine.device import Precision, choose_precision, device_name, give_memory_back, use_threads
 from tsft.engine.ending import finish
 from tsft.engine.job import Job, ProgressTeller, planned_steps
@@ -41,6 +41,7 @@ from tsft.engine.restore import (
 )
 from tsft.engine.results import origin_of, write_adapter
 from tsft.engine.series_trainer import SeriesTrainer
+from tsft.engine.sharding import choose_accelerator, refuse_other_parts, split_by_layers, uses_deepspeed
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.engine.trackers import tracked
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary, trains_encoder
@@ -61,6 +62,8 @@ def train(job: Job) -> None:
     transformers_logging.disable_progress_bar()
     job.board.listen(Watchdog(job.board).hear)
     threads = use_threads(thread_limit(job.workspace, job.config.schedule.threads))
+    if uses_deepspeed(job.config):
+        choose_accelerator()
     loaded, precision = _load_model(job)
     data = _read_data(job, loaded)
     model = _tuned(job, loaded)
@@ -184,6 +187,8 @@ def _make_trainer(
     config, origin = job.config, origin_of(job.config, job.workspace, loaded)
     # A loaded adapter is something already before its first step here.
     objective = objective_of(model, config, is_adapter_new=not isinstance(loaded.model, PeftModel))
+    if config.processes.strategy == "fsdp2":
+        model = split_by_layers(model, config.processes)
     packs = packed(job, data.train)
     validation = data.evaluation if data.evaluation is not None and len(data.evaluation) else None
     return SeriesTrainer(
@@ -210,7 +215,7 @@ def _make_trainer(
             job.folder, job.board, config.output.save_limit, job.resume_from.step if job.resume_from else 0
         ),
         is_handed_on=job.is_handed_on,
-        save_adapter=lambda adapter, folder: write_adapter(adapter, loaded, origin, folder),
+        save_adapter=lambda adapter, folder, state: write_adapter(adapter, loaded, origin, folder, state),
         probing=probing,
         scored=scored,
         objective=objective,
@@ -242,6 +247,8 @@ def _plan(job: Job, trainer: SeriesTrainer, data: PreparedData, precision: Preci
 
 def _train(job: Job, trainer: SeriesTrainer, data: PreparedData) -> None:
     """Train to the end or to a stop wish; in both cases the last whole step is in a checkpoint afterwards."""
+    if job.resume_from is not None:
+        refuse_other_parts(read_place(job.resume_from.path), job.config, job.team)
     job.enter("training")
     grant_wishes(trainer, job.control)
     job.control.together()

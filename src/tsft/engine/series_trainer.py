@@ -6,13 +6,12 @@ them stops being called.
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PrinterCallback
 
@@ -20,7 +19,7 @@ from tsft.config.metrics import VALIDATION_LOSS
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.engine.answer_scores import ScoredAnswers
-from tsft.engine.checkpoints import CheckpointKeeper, TeamKeeper, load_trained, read_place, save_trained
+from tsft.engine.checkpoints import CheckpointKeeper, TeamKeeper, read_place
 from tsft.engine.control import Control
 from tsft.engine.job import planned_steps
 from tsft.engine.norms import StepSizes
@@ -32,8 +31,9 @@ from tsft.engine.place import Place, generators, set_generators, unnoticed
 from tsft.engine.probes import Probing
 from tsft.engine.reporter import Reporter
 from tsft.engine.sampler import EpochSampler
+from tsft.engine.sharded_trainer import SaveAdapter, ShardedTrainer
+from tsft.engine.sharding import parts_of
 from tsft.engine.shared_batches import FILLER
-from tsft.engine.shared_trainer import SharedTrainer
 from tsft.engine.stopping import Judged, is_over, judge, rule_of
 from tsft.engine.team import ALONE, Team
 from tsft.engine.tuning import ParameterGroup
@@ -44,7 +44,7 @@ from tsft.run.board import Board
 from tsft.run.events import Evaluated, PhaseChanged
 
 
-class SeriesTrainer(SharedTrainer):
+class SeriesTrainer(ShardedTrainer):
     """Trains on encoded rows. `save_weights(folder)` writes what a checkpoint needs of the model."""
 
     def __init__(
@@ -62,22 +62,20 @@ class SeriesTrainer(SharedTrainer):
         board: Board,
         control: Control,
         keeper: CheckpointKeeper,
-        save_adapter: Callable[[PeftModel, Path], None],
+        save_adapter: SaveAdapter,
         is_handed_on: bool = False,
         probing: Probing | None = None,
         scored: ScoredAnswers | None = None,
         objective: Objective | None = None,
         team: Team = ALONE,
     ) -> None:
-        self.groups = groups
-        self._config, self._reporter, self._board = config, reporter, board
+        self._reporter, self._board = reporter, board
         self._keeper: CheckpointKeeper | TeamKeeper = keeper if team.size == 1 else TeamKeeper(keeper, team)
         self._rule = rule_of(config, has_validation=validation_rows is not None)
         self._judged = Judged()
-        self._save_adapter, self._is_handed_on = save_adapter, is_handed_on
+        self._is_handed_on = is_handed_on
         self._probing, self._scored, self._objective = probing, scored, objective
         self._is_asking, self._is_scoring = team.told((probing is not None, scored is not None))
-        self._resumed_from: Path | None = None
         self._place: Place | None = None
         self._is_evaluating, self._evaluated_at_step = False, -1
         self._loss = self._value = float("nan")
@@ -85,6 +83,9 @@ class SeriesTrainer(SharedTrainer):
         super().__init__(
             team=team,
             control=control,
+            config=config,
+            groups=groups,
+            save_adapter=save_adapter,
             model=model,
             args=arguments,
             train_dataset=Numbered(rows) if packs is None else packs,
@@ -95,10 +96,10 @@ class SeriesTrainer(SharedTrainer):
         if objective is not None:
             # Each micro-batch counts alike, as its objective gives a mean over its rows.
             self.model_accepts_loss_kwargs = False
-        reporter.sizes = StepSizes(
-            groups, config.output.logging_steps, has_gradients=not OPTIMIZERS[config.optim.optimizer].steps_in_backward
-        )
-        self.add_callback(reporter.sizes)
+        if config.processes.strategy == "ddp":  # else each process sees a part of each tensor
+            has_gradients = not OPTIMIZERS[config.optim.optimizer].steps_in_backward
+            reporter.sizes = StepSizes(groups, config.output.logging_steps, has_gradients=has_gradients)
+            self.add_callback(reporter.sizes)
         self.remove_callback(PrinterCallback)
         self._sampler = EpochSampler(
             rows.lengths if packs is None else packs.lengths,
@@ -343,6 +344,7 @@ class SeriesTrainer(SharedTrainer):
         return {
             "loss_sum": self.team.summed([float(self._tr_loss)])[0] / self.team.size,
             "logged_at_step": self._globalstep_last_logged,
+            **parts_of(self._config, self.team),
             **self._reporter.counts,
             **self._verdict(),
         }
@@ -351,27 +353,6 @@ class SeriesTrainer(SharedTrainer):
         """What evaluations say, as a checkpoint carries it."""
         value = self._value if math.isfinite(self._value) else None
         return {"judged": self._judged.to_json(), "evaluated_at_step": self._evaluated_at_step, "value": value}
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """The trained weights: an adapter, or for other ways of tuning every parameter that trains, by name."""
-        if not self.team.is_first:
-            return
-        folder = Path(output_dir or self.args.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(self.model, PeftModel):
-            self._save_adapter(self.model, folder)
-        else:
-            save_trained(self.model, self.groups, folder)
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        self._resumed_from = Path(resume_from_checkpoint)
-        self._load_weights(self._resumed_from)
-
-    def _load_weights(self, checkpoint: Path) -> None:
-        if isinstance(self.model, PeftModel):
-            super()._load_from_checkpoint(str(checkpoint))
-        else:
-            load_trained(self.model, checkpoint)
 
     def _restore_place(self, checkpoint: Path) -> None:
         """After a resume: the half-averaged loss and the counts, so that the next logged point is the uncut run's."""

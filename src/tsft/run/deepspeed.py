@@ -46,7 +46,7 @@ def deepspeed_options(config: RunConfig, precision: str = "auto", processes: int
         "fp16": {"enabled": precision == "fp16"},
         "steps_per_print": 2**31,
     }
-    return _merged(made, extra_options(config))
+    return _merged(made, extra_options(settings.options))
 
 
 def _merged(made: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

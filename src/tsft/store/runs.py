@@ -271,8 +271,9 @@ def _checkpoint(path: Path) -> Checkpoint | None:
     state = read_json(path / "trainer_state.json")
     if state.get("global_step") != int(number) or not is_weights_folder(path):
         return None
-    parts = [path / "optimizer.pt", path / "scheduler.pt"]
-    if not all(part.is_file() and part.stat().st_size > 0 for part in parts):
+    # DeepSpeed has the optimizer in a part for each process.
+    optimizer = [*path.glob("global_step*/*optim_states.pt")] or [path / "optimizer.pt"]
+    if not all(part.is_file() and part.stat().st_size > 0 for part in (*optimizer, path / "scheduler.pt")):
         return None
     # A file that was cut short since: a full disk while it was copied, a repair after a power cut.
     lengths = read_json(path / COMPLETE).get("bytes", {})
