@@ -12,7 +12,7 @@ from tsft.config.scheduler_options import read_options
 from tsft.config.shares import Share, share_of
 from tsft.engine.device import Precision, device_name
 from tsft.engine.extra_arguments import extra_arguments, make_arguments
-from tsft.engine.sharding import is_in_parts, uses_deepspeed
+from tsft.engine.sharding import uses_deepspeed
 from tsft.engine.trackers import tracker_arguments
 from tsft.errors import Problem, UserError, message
 from tsft.run.deepspeed import deepspeed_options
@@ -96,8 +96,7 @@ def _of_several(config: RunConfig, precision: Precision, processes: int) -> dict
         return {"deepspeed": deepspeed_options(config, precision.name, processes)}
     if processes == 1:
         return {}
-    split = {"place_model_on_device": False} if is_in_parts(config) else {}
     # The encoder is in every batch's graph (model/fusion.py); a reward model leaves the language head out of it.
-    own = {"ddp_find_unused_parameters": config.data.task == "reward", "average_tokens_across_devices": True, **split}
+    own = {"ddp_find_unused_parameters": config.data.task == "reward", "average_tokens_across_devices": True}
     given = extra_arguments(config)
     return {name: value for name, value in own.items() if name not in given}

@@ -45,8 +45,12 @@ class ShardedTrainer(SharedTrainer):
         self._save_adapter = save_adapter
         self._resumed_from: Path | None = None
         super().__init__(**options)
-        # Not to be wrapped in DDP: it brings its gradients together itself.
+        # The Trainer's word for a model that brings its gradients together itself: it is not wrapped.
         self.is_distributed_loading_by_transformers |= is_split(self.model)
+
+    def _move_model_to_device(self, model: nn.Module, device: torch.device) -> None:
+        if not is_split(model):  # which lies where it is to lie
+            super()._move_model_to_device(model, device)
 
     def whole_state(self) -> dict[str, Tensor] | None:
         """What a result holds where no process has it whole, in the first process; None where each has. A meeting."""
@@ -54,7 +58,7 @@ class ShardedTrainer(SharedTrainer):
             return None
         named: Mapping[str, Any] = self.model.state_dict(keep_vars=True)
         if isinstance(self.model, PeftModel):
-            trained = self._trained_names()
+            trained = set(self._trained_names())
             named = {name: weights for name, weights in named.items() if name in trained}
         return whole_weights(named.items(), self.team)
 
@@ -122,5 +126,6 @@ class ShardedTrainer(SharedTrainer):
     def _bare_optimizer(self) -> Any:
         return getattr(self.optimizer, "optimizer", self.optimizer)
 
-    def _trained_names(self) -> set[str]:
-        return {name for name, parameter in self.model.named_parameters() if parameter.requires_grad}
+    def _trained_names(self) -> list[str]:
+        """In the order of the model: all processes must gather them alike, and a set's order is each one's own."""
+        return [name for name, parameter in self.model.named_parameters() if parameter.requires_grad]
