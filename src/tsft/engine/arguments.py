@@ -50,8 +50,7 @@ def training_arguments(
         # A number below one is a share of all steps for transformers, one and more a count of steps.
         warmup_steps=min(schedule.warmup_fraction, 0.999_999),
         seed=schedule.seed,
-        # DeepSpeed finds its device itself: told to use the CPU, accelerate would leave DeepSpeed out.
-        use_cpu=device_name() == "cpu" and not uses_deepspeed(config),
+        use_cpu=device_name() == "cpu",
         data_seed=schedule.seed,
         bf16=precision.name == "bf16",
         fp16=precision.name == "fp16",

@@ -52,7 +52,7 @@ class HandWatch:
     def _went_on(self, rows: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Runs that had ended and have a newer heartbeat of somebody who keeps no record."""
         ended = [row for row in rows.values() if row["status"] not in ACTIVE and not row["host"]]
-        changes = {}
+        changes: dict[str, dict[str, Any]] = {}
         for row in sorted(ended, key=lambda row: -row["created_at"])[:RECENT]:
             folder = run_folder(self._workspace, row["id"])
             heartbeat = read_json(folder.heartbeat)
