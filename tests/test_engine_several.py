@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +15,12 @@ import pytest
 
 from tests.engine_runs import Bench, losses, small
 from tests.preference_rows import write_rows
+from tests.test_engine_processes import train_in_another_process
 from tsft.config.codec import to_json
 from tsft.run.board import replay
+from tsft.run.events import Event, PhaseChanged
 from tsft.run.state import RunState
-from tsft.store.owner import host_name
+from tsft.store.owner import host_name, is_alive
 from tsft.store.ranks import last_words, log_path, read_signs
 from tsft.store.runs import RunFolder, usable_checkpoints
 
@@ -102,24 +105,24 @@ def test_dpo_on_two_processes_has_the_losses_and_measures_of_one(bench: Bench) -
     assert two.measured["margin"].last == pytest.approx(one.measured["margin"].last, rel=1e-3, abs=1e-5)
 
 
-def test_a_killed_process_fails_the_run_by_its_name_and_leaves_a_checkpoint_to_go_on_from(bench: Bench) -> None:
+def test_the_writer_killed_in_a_save_fails_the_run_by_its_name_and_leaves_a_whole_checkpoint(bench: Bench) -> None:
     run_id = bench.engine.start(small(**ENDLESS, processes__count=2), "test")
     folder = bench.record.get(run_id).folder
     wait_for(lambda: bool(usable_checkpoints(folder)))
-    victim = read_signs(folder)[1]
-    os.kill(victim.pid, signal.SIGKILL)
+    victim = read_signs(folder)[0]
+    when(bench, "saving", lambda: os.kill(victim.pid, signal.SIGKILL))
 
     state = bench.engine.wait(60)
 
     assert state is not None and state.status == "failed" and state.failure is not None
-    assert (state.failure.kind, state.failure.message.key) == ("process", "process.killed")
+    assert (state.failure.kind, state.failure.message.key) == ("process", "process.killed"), told(bench, state)
     values = state.failure.message.values
-    assert (values["rank"], values["signal"], values["pid"]) == (1, "SIGKILL", victim.pid)
+    assert (values["rank"], values["signal"], values["pid"]) == (0, "SIGKILL", victim.pid)
     assert bench.record.get(run_id).status == "failed" and usable_checkpoints(folder)
     assert replay(folder.events).status == "failed"
 
 
-def test_a_run_that_hangs_is_ended_and_can_be_gone_on_with_and_stopped(bench: Bench) -> None:
+def test_a_run_that_hangs_is_ended_and_stops_whole_when_it_goes_on_and_is_asked_in_a_save(bench: Bench) -> None:
     run_id = bench.engine.start(small(**ENDLESS, processes__count=2, processes__silence_minutes=0.1), "test")
     folder = bench.record.get(run_id).folder
     wait_for(lambda: bool(usable_checkpoints(folder)))
@@ -131,12 +134,39 @@ def test_a_run_that_hangs_is_ended_and_can_be_gone_on_with_and_stopped(bench: Be
     assert state is not None and state.failure is not None and state.failure.message.key == "process.hung"
     saved = usable_checkpoints(folder)[0].step
     bench.engine.resume(run_id, "test")
-    wait_for(lambda: bench.record.get(run_id).status == "running" and replay(folder.events).step > saved + 2)
-    assert bench.engine.stop("the page", run_id)
-    stopped = bench.engine.wait(60)
-    assert stopped is not None and stopped.status == "stopped", told(bench, stopped)
+    when(bench, "saving", lambda: bench.engine.stop("the page", run_id))
+    stopped = bench.engine.wait(90)
+    assert stopped is not None and stopped.status == "stopped", told(bench, stopped or state)
     assert stopped.resumed_from == saved and stopped.finish is not None and stopped.finish.result == "adapter"
     assert usable_checkpoints(folder)[0].step == stopped.finish.step
+
+
+def test_processes_whose_page_is_killed_end_and_the_run_is_interrupted(bench: Bench) -> None:
+    process = train_in_another_process(bench, **ENDLESS, processes__count=2)
+    wait_for(lambda: any(usable_checkpoints(run.folder) for run in bench.record.list_runs()))
+    (run,) = bench.record.list_runs()
+    workers = [sign.owner for sign in read_signs(run.folder).values()]
+    assert len(workers) == 2 and all(is_alive(each) for each in workers)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    (swept,) = bench.swept()
+
+    assert swept.status == "interrupted" and swept.checkpoint
+    wait_for(lambda: not any(is_alive(each) for each in workers), 20)
+
+
+def when(bench: Bench, phase: str, act: Callable[[], object]) -> None:
+    """Do something once, as soon as the present run enters a phase."""
+    board, done = bench.engine.board, threading.Event()
+    assert board is not None
+
+    def hear(event: Event) -> None:
+        if isinstance(event, PhaseChanged) and event.phase == phase and not done.is_set():
+            done.set()
+            act()
+
+    board.listen(hear)
 
 
 def test_a_run_started_by_hand_appears_with_its_machine_and_obeys(bench: Bench, tmp_path: Path) -> None:

@@ -314,6 +314,7 @@ def _add_runs(commands: Any, language: str, shared: argparse.ArgumentParser) -> 
     tag.add_argument("--remove", action="store_true", help=translate(language, "cli.help.remove_tag"))
     for name in COMMANDS:
         asked = _command(runs, name.replace("_", "-"), f"runs {name}", language, shared)
+        asked.add_argument("run", nargs="?", default="", metavar="RUN", help=translate(language, "cli.help.asked_run"))
         if name == "discard":
             asked.add_argument("--yes", action="store_true", help=translate(language, "cli.help.yes"))
     bundle = _command(runs, "bundle", "runs bundle", language, shared)

@@ -94,7 +94,7 @@ def put_weights(named: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> N
             whole = whole.to(device=parameter.device_mesh.device_type, dtype=parameter.dtype)
             parameter.data.copy_(distribute_tensor(whole, parameter.device_mesh, parameter.placements))
         elif hasattr(parameter, "ds_id"):
-            from deepspeed.zero import GatheredParameters
+            from deepspeed.runtime.zero import GatheredParameters
 
             with GatheredParameters([parameter], modifier_rank=0):
                 if not dist.get_rank():
@@ -129,7 +129,7 @@ def _gathered(weights: Tensor) -> Tensor:
     if isinstance(weights, DTensor):
         return weights.full_tensor().detach().cpu().contiguous()
     if hasattr(weights, "ds_id"):
-        from deepspeed.zero import GatheredParameters
+        from deepspeed.runtime.zero import GatheredParameters
 
         with GatheredParameters([weights]):
             return weights.data.detach().cpu().clone().contiguous()
