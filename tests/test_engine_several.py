@@ -202,12 +202,13 @@ def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
 
 def both_strategies(bench: Bench, strategy: str, **changes: Any) -> None:
     """Two steps and the same losses as DDP's, a result that reads like any other, and going on from a checkpoint."""
-    settings = {"schedule__max_steps": 2, "output__save_steps": 1, "data__validation": "none", "data__max_rows": 12}
+    settings = {"schedule__max_steps": 2, "output__save_steps": 1, "data__max_rows": 12}
     whole = bench.run(small(**settings, **changes))
     parts = bench.run(small(**settings, **changes, processes__count=2, processes__strategy=strategy))
     assert parts.status == "finished", told(bench, parts)
     expected = losses(bench.events(whole))
     assert list(losses(bench.events(parts)).values()) == pytest.approx(list(expected.values()), rel=1e-3)
+    assert parts.validation_loss.last == pytest.approx(whole.validation_loss.last, rel=1e-3)
     assert_same_weights(bench, whole, parts)
 
     bench.engine.resume(parts.run_id, "test", checkpoint_step=1)

@@ -92,6 +92,15 @@ def test_deepspeed_is_told_what_the_form_says_and_what_is_put_over_it() -> None:
     assert json.loads(json.dumps(made)) == made
 
 
+def test_a_dry_run_tries_the_share_of_one_process_here() -> None:
+    from tsft.engine.rehearsal import own_share, rehearsed
+
+    config = small(**ZERO3, schedule__batch_size=4, schedule__gradient_accumulation=1)
+    tried = rehearsed(own_share(config))
+    assert (tried.schedule.batch_size, tried.schedule.max_steps) == (2, 2)
+    assert (tried.processes.count, tried.processes.strategy) == (1, "ddp")
+
+
 # -- commands ----------------------------------------------------------------------------------------------------
 
 

@@ -115,14 +115,6 @@ class ShardedTrainer(SharedTrainer):
         set_optimizer_state(self.model, self._bare_optimizer(), state)
         self.lr_scheduler.load_state_dict(torch.load(Path(checkpoint) / SCHEDULER_NAME, weights_only=True))
 
-    def _clip_grad_norm(self, model: nn.Module) -> Any:
-        norm = super()._clip_grad_norm(model)
-        return norm.full_tensor() if hasattr(norm, "full_tensor") else norm
-
-    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
-        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        return norm.full_tensor() if hasattr(norm, "full_tensor") else norm
-
     def _bare_optimizer(self) -> Any:
         return getattr(self.optimizer, "optimizer", self.optimizer)
 

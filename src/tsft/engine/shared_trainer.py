@@ -88,7 +88,11 @@ class SharedTrainer(Trainer):
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         """A gradient that is not finite would spoil every weight: the step is not done. fp16's scaler skips itself."""
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        is_finite = self.accelerator.scaler is not None or norm is None or bool(np.isfinite(float(norm)))
+        if hasattr(norm, "full_tensor"):  # of weights in parts
+            norm = norm.full_tensor()
+        # DeepSpeed scales for fp16 without a scaler that could be seen here.
+        is_skipped = self.accelerator.scaler is not None or self.args.fp16
+        is_finite = is_skipped or norm is None or bool(np.isfinite(float(norm)))
         if self.team.size == 1:
             rows = [] if is_finite else self._step_rows
         else:
