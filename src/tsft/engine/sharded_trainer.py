@@ -24,6 +24,7 @@ from tsft.engine.sharding import (
     put_weights,
     save_parts,
     set_optimizer_state,
+    split_again,
     uses_deepspeed,
     whole_weights,
 )
@@ -56,6 +57,7 @@ class ShardedTrainer(SharedTrainer):
         """What a result holds where no process has it whole, in the first process; None where each has. A meeting."""
         if not is_in_parts(self._config):
             return None
+        split_again(self.model)
         named: Mapping[str, Any] = self.model.state_dict(keep_vars=True)
         if isinstance(self.model, PeftModel):
             trained = set(self._trained_names())
@@ -64,6 +66,7 @@ class ShardedTrainer(SharedTrainer):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """The trained weights: an adapter, or for other ways of tuning every parameter that trains, by name."""
+        split_again(self.model)
         folder = Path(output_dir or self.args.output_dir)
         state = self.whole_state() if isinstance(self.model, PeftModel) else None
         if self.team.is_first:
@@ -82,6 +85,7 @@ class ShardedTrainer(SharedTrainer):
         self._load_weights(self._resumed_from)
 
     def _load_weights(self, checkpoint: Path) -> None:
+        split_again(self.model)
         if is_in_parts(self._config) and (checkpoint / TRAINED).is_file():
             load_parts(self.model, checkpoint)
         elif isinstance(self.model, PeftModel):
@@ -102,6 +106,7 @@ class ShardedTrainer(SharedTrainer):
         if not is_split(self.model):
             super()._save_optimizer_and_scheduler(output_dir)
             return
+        split_again(self.model)
         state = optimizer_state(self.model, self._bare_optimizer())
         if self.team.is_first:
             torch.save(state, Path(output_dir) / OPTIMIZER_NAME)

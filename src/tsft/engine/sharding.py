@@ -76,6 +76,13 @@ def is_split(model: nn.Module) -> bool:
     return isinstance(model, FSDPModule)
 
 
+def split_again(model: nn.Module) -> None:
+    """FSDP2: after a forward pass without a backward one, what is not of a layer is whole still."""
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
+
+
 def whole_weights(named: Iterable[tuple[str, Tensor]], team: Team) -> dict[str, Tensor]:
     """Whole tensors on the CPU by name, in the first process; none in the others."""
     found: dict[str, Tensor] = {}
