@@ -50,6 +50,7 @@ def keys(**changes: Any) -> list[tuple[str, str]]:
         ({**ZERO3, "probes__source": "validation"}, ["probes.source"]),
         ({**ZERO3, "data__task": "dpo", "tuning__method": "full"}, ["processes.strategy"]),
         ({**ZERO3, "data__task": "dpo"}, []),
+        ({**ZERO3, "data__task": "kto", "tuning__method": "freeze"}, ["processes.strategy"]),
         ({**ZERO3, "processes__strategy": "deepspeed_zero2", "probes__source": "validation"}, []),
         ({"processes__machines": 2}, ["processes.address"]),
         ({"processes__machines": 2, "processes__address": "a b; rm"}, ["processes.address"]),
@@ -121,6 +122,18 @@ def test_each_machine_gets_a_line_that_names_the_settings_written_for_it(workspa
         assert line[line.index("--master-addr") + 1] == "node1"
         assert read_config(Path(line[line.index("--config") + 1])) == config
         assert line[line.index("--workspace") + 1] == str(workspace.root)
+
+
+def test_the_command_line_writes_the_commands_and_starts_nothing(
+    workspace: Workspace, builtin_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tsft.cli import FINISHED, main
+
+    flags = ["--processes.count", "2", "--model.name", str(builtin_model), "--data.datasets", "demo"]
+    assert main(["train", *flags, "--print-command", "--workspace", str(workspace.root), "--lang", "en"]) == FINISHED
+    told = capsys.readouterr().out
+    assert "torchrun --standalone --nproc-per-node 2" in told and "#SBATCH" in told
+    assert len(list(workspace.launches.iterdir())) == 1 and list(workspace.runs.iterdir()) == []
 
 
 def test_one_machine_needs_no_meeting_point(workspace: Workspace) -> None:

@@ -13,6 +13,8 @@ from tsft.errors import Problem, message
 ELEMENTWISE = ("adamw_torch", "adamw_torch_fused", "sgd", "adagrad", "rmsprop")
 # Go from block to block, or change weights while gradients of other processes are still on their way.
 _BY_BLOCKS = ("badam",)
+# Stages that let the model answer while it trains.
+_GENERATING = ("ppo", "grpo", "rloo")
 
 
 def check_processes(config: RunConfig) -> Iterator[Problem]:
@@ -58,6 +60,8 @@ def _check_sharding(config: RunConfig) -> Iterator[Problem]:
         yield Problem("probes.source", message("check.sharded_answers", strategy=strategy))
     if config.stopping.answered_rows:
         yield Problem("stopping.answered_rows", message("check.sharded_answers", strategy=strategy))
+    if config.data.task in _GENERATING:
+        yield Problem(field, message("check.sharded_generating", strategy=strategy, task=config.data.task))
     if config.data.task in REFERRING and config.tuning.method not in ADAPTERS:
         # A copy is put in the model's place tensor by tensor, and here no process has a whole tensor.
         yield Problem(field, message("check.sharded_reference", strategy=strategy, task=config.data.task))
