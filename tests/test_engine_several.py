@@ -229,7 +229,7 @@ def assert_same_weights(bench: Bench, one: RunState, two: RunState) -> None:
 
 
 def test_fsdp2_has_the_losses_of_one_process_and_leaves_whole_weights(bench: Bench) -> None:
-    both_strategies(bench, "fsdp2", tuning__method="full")
+    both_strategies(bench, "fsdp2", tuning__method="full", schedule__gradient_accumulation=4)
 
 
 @pytest.mark.parametrize("strategy", ["deepspeed_zero2", "deepspeed_zero3"])
