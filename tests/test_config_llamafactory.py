@@ -58,7 +58,7 @@ FORM = {
     "train.lora_target": "",
     "train.use_rslora": False,
     "train.use_pissa": False,
-    "train.ds_stage": "3",
+    "train.ds_stage": "none",
 }
 
 
@@ -140,7 +140,7 @@ def test_a_saved_form_is_mapped_exactly() -> None:
         "top.template": "own_way",
         "train.extra_args: frobnicate": "none",
         "train.use_pissa": "off",
-        "train.ds_stage": "none",
+        "train.ds_stage": "off",
     }
     assert check(found.config) == []
 
@@ -157,6 +157,9 @@ def test_a_saved_form_is_mapped_exactly() -> None:
         ({"stage": "kto", "pref_beta": 0.3}, "kto.beta", 0.3),
         ({"stage": "kto", "kto_chosen_weight": 2}, "kto.desirable_weight", 2.0),
         ({"simpo_gamma": 1.0}, "simpo.gamma", 1.0),
+        ({"ds_stage": "3"}, "processes.strategy", "deepspeed_zero3"),
+        ({"ds_stage": "2", "ds_offload": True}, "processes.offload_optimizer", True),
+        ({"ds_stage": "3", "ds_offload": True}, "processes.offload_parameters", True),
         ({"packing": True}, "data.packing", "continuous"),
         ({"packing": True, "neat_packing": True}, "data.packing", "separate"),
         ({"packing": False, "neat_packing": False}, "data.packing", "none"),

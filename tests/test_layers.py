@@ -70,6 +70,7 @@ LATE = ("cli", "engine")
 # Optional extras (modelscope brings requests), and what only a download, a picture or a spreadsheet needs.
 LATE_PACKAGES = (
     "modelscope", "requests", "huggingface_hub", "gguf", "matplotlib", "openpyxl", "bitsandbytes", "torchao",
+    "deepspeed",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from tsft.config.data_rules import check_both_sides
 from tsft.config.fields import ABOVE_ZERO
 from tsft.config.metrics import ANSWER_SCORE
 from tsft.config.probe_rules import check_probes
+from tsft.config.process_rules import check_processes
 from tsft.config.quantization_rules import check_quantization
 from tsft.config.run_config import RunConfig
 from tsft.config.scheduler_options import check_scheduler_options
@@ -74,6 +75,7 @@ def _check_together(config: RunConfig) -> Iterator[Problem]:
     yield from check_stage(config)
     yield from check_adapter(config)
     yield from check_quantization(config)
+    yield from check_processes(config)
     yield from check_optimizer(config)
     yield from _check_schedule(config)
     yield from check_probes(config)

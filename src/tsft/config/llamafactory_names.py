@@ -141,6 +141,8 @@ FORM_FIELDS: Mapping[str, str] = {
     "top.booster": "booster",
     "top.rope_scaling": "rope_scaling",
     "train.training_stage": "stage",
+    "train.ds_stage": "ds_stage",
+    "train.ds_offload": "ds_offload",
     "train.compute_type": "compute_type",
     "train.num_train_epochs": "num_train_epochs",
     "train.train_seed": "seed",

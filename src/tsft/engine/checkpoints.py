@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tsft.atomic import write_json
+from tsft.engine.team import Team
 from tsft.engine.tuning import ParameterGroup
 from tsft.run.board import Board
 from tsft.run.events import CheckpointRemoved, CheckpointSaved, PhaseChanged
@@ -71,6 +72,36 @@ class CheckpointKeeper:
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._folder.path).as_posix()
+
+
+class TeamKeeper:
+    """The keeper of a run of several processes: the first writes, the others wait for it."""
+
+    def __init__(self, keeper: CheckpointKeeper, team: Team) -> None:
+        self._keeper = keeper
+        self._team = team
+
+    def path(self, step: int) -> Path:
+        return self._keeper.path(step)
+
+    def is_saved(self, step: int) -> bool:
+        return self._team.told(self._team.is_first and self._keeper.is_saved(step))
+
+    def begin(self, step: int) -> None:
+        if self._team.is_first:
+            self._keeper.begin(step)
+        self._team.wait()
+
+    def end(self, step: int, place: Mapping[str, Any], loss: float | None, best_step: int) -> None:
+        self._team.wait()  # every process has written its part
+        if self._team.is_first:
+            self._keeper.end(step, place, loss, best_step)
+        self._team.wait()
+
+    def judged_again(self, step: int, verdict: Mapping[str, Any], loss: float | None, best_step: int) -> None:
+        if self._team.is_first:
+            self._keeper.judged_again(step, verdict, loss, best_step)
+        self._team.wait()
 
 
 def surplus(steps: Sequence[int], limit: int, newest: int, kept: Sequence[int]) -> list[int]:

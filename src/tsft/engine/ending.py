@@ -17,11 +17,14 @@ from tsft.run.events import Finished
 def finish(job: Job, trainer: SeriesTrainer, loaded: Loaded) -> None:
     """Write the result and say how it ended. The last step is in a checkpoint, whichever weights the result holds."""
     # A wish to stop that comes now changes nothing: the last step is done, and the result is being written.
-    origin = origin_of(job.config, job.workspace, loaded)
     best_step = trainer.load_best() if job.config.output.load_best else None
+    state = trainer.whole_state()
+    if not job.team.is_first:
+        return
+    origin = origin_of(job.config, job.workspace, loaded)
     # A checkpoint holds the weights to judge already; the optimizer must not make them out of themselves again.
     with evaluation_weights(trainer.optimizer) if best_step is None else nullcontext():
-        result = write_result(job, trainer.model, loaded, origin)
+        result = write_result(job, trainer.model, loaded, origin, state)
     told = _sentence(job, trainer, (job.folder.path / result).as_posix(), best_step)
     status = "finished" if trainer.is_complete else "stopped"
     job.board.say(Finished(time.time(), status, trainer.step, result, told, best_step))

@@ -143,7 +143,8 @@ class KtoObjective:
         baseline = before.new_zeros(())
         if others_before is not None:
             with torch.no_grad():
-                baseline = _mean_of_all((answer_logprobs(bare, others).sums() - others_before).mean()).clamp(min=0)
+                baseline = (answer_logprobs(bare, others).sums() - others_before).mean()
+        baseline = _mean_of_all(baseline, counts=others_before is not None).clamp(min=0)
         ratios = answer_logprobs(model, own).sums() - before
         losses = kto_losses(ratios, is_good, baseline, self._settings)
         rewards = self._settings.beta * ratios.detach()
@@ -182,9 +183,10 @@ def _unwrapped(model: Any) -> Any:
     return getattr(model, "module", model)
 
 
-def _mean_of_all(value: Tensor) -> Tensor:
-    """Over all processes."""
+def _mean_of_all(value: Tensor, *, counts: bool) -> Tensor:
+    """Over all processes that have one; each must ask, or the others would wait for it."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.all_reduce(value)
-        return value / torch.distributed.get_world_size()
+        both = torch.stack([value if counts else torch.zeros_like(value), value.new_tensor(float(counts))])
+        torch.distributed.all_reduce(both)
+        return both[0] / both[1].clamp(min=1)
     return value

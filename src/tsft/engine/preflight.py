@@ -19,6 +19,7 @@ from tsft.engine.device import has_fast_bf16
 from tsft.engine.extra_arguments import extra_problems
 from tsft.engine.liger import liger_problems
 from tsft.engine.optimizers import missing_for
+from tsft.engine.processes import process_problems
 from tsft.engine.quantised import quantization_problems, wished
 from tsft.engine.restore import result_folder
 from tsft.engine.trackers import tracker_problems
@@ -46,7 +47,8 @@ def preflight(config: RunConfig, workspace: Workspace) -> list[Problem]:
 
 def machine_problems(config: RunConfig) -> list[Problem]:
     """What this machine and its packages say, whatever the files are."""
-    return [*_machine(config), *quantization_problems(config), *tracker_problems(config), *liger_problems(config)]
+    others = (quantization_problems, tracker_problems, liger_problems, process_problems)
+    return [*_machine(config), *(problem for each in others for problem in each(config))]
 
 
 def _machine(config: RunConfig) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ The newcomer's way into the engine: `train` is the whole story, everything else 
 """
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tsft.data.preparation import PreparedData
 from tsft.engine.answer_scores import ScoredAnswers, choose_answers
 from tsft.engine.arguments import training_arguments
 from tsft.engine.bad_batch import batch_at_fault
-from tsft.engine.checkpoints import CheckpointKeeper
+from tsft.engine.checkpoints import CheckpointKeeper, read_place
 from tsft.engine.device import Precision, choose_precision, device_name, give_memory_back, use_threads
 from tsft.engine.ending import finish
 from tsft.engine.job import Job, ProgressTeller, planned_steps
@@ -40,6 +41,7 @@ from tsft.engine.restore import (
 )
 from tsft.engine.results import origin_of, write_adapter
 from tsft.engine.series_trainer import SeriesTrainer
+from tsft.engine.sharding import choose_accelerator, refuse_other_parts, split_by_layers, uses_deepspeed
 from tsft.engine.sources import model_folder, watched_loading
 from tsft.engine.trackers import tracked
 from tsft.engine.tuning import apply_tuning, go_on_training, parameter_groups, summary, trains_encoder
@@ -60,11 +62,14 @@ def train(job: Job) -> None:
     transformers_logging.disable_progress_bar()
     job.board.listen(Watchdog(job.board).hear)
     threads = use_threads(thread_limit(job.workspace, job.config.schedule.threads))
+    if uses_deepspeed(job.config):
+        choose_accelerator()
     loaded, precision = _load_model(job)
     data = _read_data(job, loaded)
     model = _tuned(job, loaded)
-    with tracked(job):
-        probes, scored = choose_probes(job, loaded.processor, data), choose_answers(job, loaded.processor, data)
+    with tracked(job) if job.team.is_first else nullcontext():
+        probes = choose_probes(job, loaded.processor, data) if job.team.is_first else None
+        scored = choose_answers(job, loaded.processor, data) if job.team.is_first else None
         trainer = _make_trainer(job, model, loaded, data, precision, probes, scored)
         job.board.say(_plan(job, trainer, data, precision, threads))
         _train(job, trainer, data)
@@ -93,8 +98,9 @@ def _load_model(job: Job) -> tuple[Loaded, Precision]:
         job.control.should_stop,
     )
     earlier = result_folder(config.model.continue_from, job.workspace) if config.model.continue_from else None
-    source = earlier or model_folder(config.model, job.workspace, fetching.progress, fetching.should_stop)
-    precision = choose_precision(config, _weights_bytes(base_folder(source, job.workspace, fetching)))
+    with job.team.first_then_others():
+        source = earlier or model_folder(config.model, job.workspace, fetching.progress, fetching.should_stop)
+        precision = choose_precision(config, _weights_bytes(base_folder(source, job.workspace, fetching)))
     job.enter("loading", source.name)
     with watched_loading(
         lambda done, total: teller.tell("loading", source.name, done, total, "tensors"), job.control.obey
@@ -151,7 +157,8 @@ def _weights_bytes(folder: Path) -> int:
 
 
 def _read_data(job: Job, loaded: Loaded) -> PreparedData:
-    data = prepared_rows(job, loaded.processor, lambda told: job.note("info", told))
+    with job.team.first_then_others():
+        data = prepared_rows(job, loaded.processor, lambda told: job.note("info", told))
     used = [DataUsed(each.name, each.kept, each.rows_read, each.content) for each in data.report.datasets]
     job.board.say(DataRead(time.time(), tuple(used)))
     return data
@@ -180,6 +187,8 @@ def _make_trainer(
     config, origin = job.config, origin_of(job.config, job.workspace, loaded)
     # A loaded adapter is something already before its first step here.
     objective = objective_of(model, config, is_adapter_new=not isinstance(loaded.model, PeftModel))
+    if config.processes.strategy == "fsdp2":
+        model = split_by_layers(model, config.processes)
     packs = packed(job, data.train)
     validation = data.evaluation if data.evaluation is not None and len(data.evaluation) else None
     return SeriesTrainer(
@@ -191,6 +200,7 @@ def _make_trainer(
             run_name=job.name,
             has_validation=validation is not None,
             evaluates_at_start=validation is not None and job.resume_from is None,
+            processes=job.team.size,
         ),
         rows=data.train,
         packs=packs,
@@ -198,17 +208,18 @@ def _make_trainer(
         processor=loaded.processor,
         groups=parameter_groups(model, config),
         config=config,
-        reporter=Reporter(config, job.board, job.control, has_validation=validation is not None),
+        reporter=Reporter(config, job.board, job.control, has_validation=validation is not None, team=job.team),
         board=job.board,
         control=job.control,
         keeper=CheckpointKeeper(
             job.folder, job.board, config.output.save_limit, job.resume_from.step if job.resume_from else 0
         ),
         is_handed_on=job.is_handed_on,
-        save_adapter=lambda adapter, folder: write_adapter(adapter, loaded, origin, folder),
+        save_adapter=lambda adapter, folder, state: write_adapter(adapter, loaded, origin, folder, state),
         probing=probing,
         scored=scored,
         objective=objective,
+        team=job.team,
     )
 
 
@@ -227,7 +238,7 @@ def _plan(job: Job, trainer: SeriesTrainer, data: PreparedData, precision: Preci
         parameters=sum(parameter.numel() for parameter in trainer.model.parameters()),
         parameters_trained=sum(group.parameters for group in groups),
         groups=groups,
-        device=device_name(),
+        device=device_name() if job.team.size == 1 else f"{job.team.size} × {device_name()}",
         precision=precision.name,
         threads=threads,
         metric=job.config.stopping.metric,
@@ -236,8 +247,11 @@ def _plan(job: Job, trainer: SeriesTrainer, data: PreparedData, precision: Preci
 
 def _train(job: Job, trainer: SeriesTrainer, data: PreparedData) -> None:
     """Train to the end or to a stop wish; in both cases the last whole step is in a checkpoint afterwards."""
+    if job.resume_from is not None:
+        refuse_other_parts(read_place(job.resume_from.path), job.config, job.team)
     job.enter("training")
     grant_wishes(trainer, job.control)
+    job.control.together()
     try:
         trainer.train(resume_from_checkpoint=str(job.resume_from.path) if job.resume_from else None)
     except Stopped:

@@ -27,10 +27,11 @@ PHASES = (
 )
 
 # What a run in progress can be asked for. stop keeps what was learnt; discard keeps nothing of this attempt.
-COMMANDS = ("stop", "discard", "pause", "continue", "checkpoint", "evaluate", "stop_after_epoch")
+# force_stop ends processes that do not listen any more; what they did since the last checkpoint is lost.
+COMMANDS = ("stop", "discard", "pause", "continue", "checkpoint", "evaluate", "stop_after_epoch", "force_stop")
 
 # What a failure can be; each has its word under `failure.kind.` in the locales.
-FAILURES = ("memory", "data", "not_finite", "disk", "model", "driver", "package", "settings", "bug")
+FAILURES = ("memory", "data", "not_finite", "disk", "model", "driver", "package", "settings", "process", "bug")
 
 # What progress is counted in; each has its word under `unit.` in the locales.
 UNITS = ("bytes", "tensors", "rows", "batches", "steps")
@@ -40,7 +41,9 @@ UNITS = ("bytes", "tensors", "rows", "batches", "steps")
 class RunStarted:
     """The run began (or began again: `resumed_from` is the checkpoint step then, else 0).
 
-    versions: (package, version) of what computes it: tsft, python, torch and so on.
+    versions: (package, version) of what computes it: tsft, python, torch and so on. processes: how many of its own it
+    has, 0 where it is on a thread of the process that started it; host: the machine of the first, of a run that was
+    started by hand or by a scheduler.
     """
 
     at: float
@@ -49,6 +52,8 @@ class RunStarted:
     resumed_from: int = 0
     by: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    processes: int = 0
+    host: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,8 @@ class RunState:
     resumed_from: int = 0
     tokens: int = 0
     versions: tuple[tuple[str, str], ...] = ()
+    processes: int = 0  # of its own; 0 on a thread
+    host: str = ""  # where it was started by hand or by a scheduler
     datasets: tuple[DataUsed, ...] = ()
     plan: Planned | None = None
     loss: Curve = Curve()
@@ -196,6 +198,8 @@ def _started(state: RunState, event: RunStarted) -> dict[str, Any]:
         "step": back_to,
         "resumed_from": back_to,
         "versions": event.versions or state.versions,
+        "processes": event.processes,
+        "host": event.host,
         "started_at": state.started_at or event.at,
         "ended_at": 0.0,
         "readings": (),
@@ -245,7 +249,7 @@ def _command(state: RunState, event: CommandGiven) -> dict[str, Any]:
     commands = (*state.commands, event)
     if not state.is_active:
         return {"commands": commands}
-    if event.command in ("stop", "discard"):
+    if event.command in ("stop", "discard", "force_stop"):
         return {"commands": commands, "pending": (event,), "status": "stopping"}
     others = tuple(each for each in state.pending if each.command != event.command)
     return {"commands": commands, "pending": (*others, event)}

@@ -61,6 +61,11 @@ class Workspace:
         return self.root / "evaluations"
 
     @property
+    def launches(self) -> Path:
+        """Configs of runs that are started by hand; made with the first."""
+        return self.root / "launches"
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 

@@ -27,6 +27,7 @@ from tsft.ui.parts import Parts
 from tsft.ui.preset_box import wire_preset_box
 from tsft.ui.presets import controls_of, wire_presets
 from tsft.ui.preview_box import wire_preview
+from tsft.ui.processes_box import wire_processes_box
 from tsft.ui.queue_box import Desk, wire_queue_box
 from tsft.ui.readiness import wire_readiness
 from tsft.ui.runs_tab import place_runs_tab, refreshed, wire_runs_tab
@@ -144,6 +145,7 @@ class Page:
         wire_mode_box(train.modes, form, self.context, train.presets.loaded, parts.top)
         wire_preset_box(train.preset_box, train.presets, self.context, language)
         wire_preview(train.preview, form, self.context, language, follows)
+        wire_processes_box(train.processes, form, self.context, language, follows)
         wire_readiness(train.readiness, form, self.context, language)
 
     def _wire_language(self) -> None:

@@ -34,12 +34,20 @@ def log_html(told: RunTold, probe_rows: Sequence[Any], language: str) -> str:
 
 
 def details_html(
-    row: RunRow, config: RunConfig, checkpoints: Sequence[CheckpointRow], language: str, best_step: int = 0
+    row: RunRow,
+    config: RunConfig,
+    checkpoints: Sequence[CheckpointRow],
+    language: str,
+    best_step: int = 0,
+    host: str = "",
 ) -> str:
-    """Where the files lie, the checkpoints, and the settings that differ from the defaults (the rest folded away)."""
+    """Where it ran (if by hand), where the files lie, the checkpoints, and the settings that differ from the defaults
+    (the rest folded away)."""
     title = '<p class="facts-title">{}</p>'
+    machine = [(translate(language, "page.runs.host"), escape(host))] if host else []
     files = title.format(escape(translate(language, "page.runs.files"))) + facts(
         [
+            *machine,
             (translate(language, "page.runs.folder"), f'<code class="path">{escape(row.folder)}</code>'),
             (translate(language, "page.runs.result"), f'<code class="path">{escape(row.result) or "–"}</code>'),
         ]
@@ -54,7 +62,9 @@ def details_html(
 def told_html(told: RunTold, language: str) -> str:
     """How well it answers, lineage, then files, checkpoints and settings."""
     parts = scores_html(told.answers, language) + lineage_html(told.row, told.lineage, language)
-    return parts + details_html(told.row, told.config, told.checkpoints, language, told.state.best_step)
+    return parts + details_html(
+        told.row, told.config, told.checkpoints, language, told.state.best_step, told.state.host
+    )
 
 
 def comparison_html(several: Sequence[RunTold], language: str) -> str:
