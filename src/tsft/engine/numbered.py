@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tsft.config.run_config import RunConfig
+from tsft.config.sampled_rules import is_sampled
 from tsft.engine.objectives import IS_GOOD
 from tsft.engine.packing import joined_packs
 from tsft.model.batches import IGNORED, collate
@@ -50,7 +51,8 @@ class NumberedBatches:
             if self._config.kto.loss == "kto":
                 numbered = [*numbered, *_mismatched(numbered)]
         family = self._processor.family
-        tensors = collate(numbered, self._processor.pad_id, family.patch_size, family.last_patch)
+        side = "left" if is_sampled(self._config) else "right"  # a question is gone on from
+        tensors = collate(numbered, self._processor.pad_id, family.patch_size, family.last_patch, side)
         return tensors | more | {ROWS: torch.tensor(indices)}
 
 
