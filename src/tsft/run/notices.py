@@ -1,6 +1,7 @@
 """What of a run is worth telling somebody who does not look: its end, and a validation loss that stopped falling."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from tsft.config.metrics import ANSWER_SCORE, MEAN_REWARD
 from tsft.errors import Message, message
