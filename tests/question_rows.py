@@ -1,5 +1,6 @@
 """Labelled questions for tests of the stages that learn from their own answers, and a model that answers some."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,14 @@ def asking(bench: Bench, stage: str, beginning: Path, **changes: Any) -> RunConf
     return small(**{**QUICK, **given, **changes})
 
 
-def fine_tuned(root: Path, builtin_model: Path, steps: int = 30, count: int = 600) -> Path:
-    """The built-in model after some steps on right answers about trends: it names one, and often the wrong one."""
+def fine_tuned(
+    root: Path, builtin_model: Path, steps: int = 30, count: int = 600, *, is_careless: bool = False
+) -> Path:
+    """The built-in model after some steps on answers about trends: it names one, and often the wrong one."""
     bench = make_bench(root, builtin_model)
     name = write_questions(bench.workspace.datasets, count)
+    if is_careless:
+        name = write_careless(bench.workspace.datasets, name)
     state = bench.run(
         small(
             data__datasets=name,
@@ -64,3 +69,15 @@ def fine_tuned(root: Path, builtin_model: Path, steps: int = 30, count: int = 60
     bench.engine.close()
     bench.record.close()
     return folder
+
+
+def write_careless(folder: Path, source: str, name: str = "careless") -> str:
+    """The rows of a dataset as somebody careless answers them: three of five name the next class in the list."""
+    lines = [json.loads(line) for line in (folder / f"{source}.jsonl").read_text(encoding="utf-8").splitlines()]
+    for number, row in enumerate(lines):
+        field = json.loads(row["meta"])["label"]["fields"][0]
+        words = list(field["options"].values())
+        if number % 5 < 3:
+            row["output"] = words[(words.index(field["options"][field["value"]]) + 1) % len(words)]
+    (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return name

@@ -14,7 +14,17 @@ from tests.engine_runs import Bench, losses, make_bench, small, until_done
 from tests.question_rows import asking, fine_tuned, write_questions
 from tests.test_engine_resume import cut_at
 from tsft.config.stages import SAMPLED
-from tsft.engine.policy_objectives import ADVANTAGES, OLD_VALUES, RETURNS, USUAL_TOKENS, PolicyObjective, learnable
+from tsft.engine.answer_logprobs import answer_logprobs
+from tsft.engine.policy_objectives import (
+    ADVANTAGES,
+    JUDGEMENTS,
+    OLD_VALUES,
+    RETURNS,
+    USUAL_TOKENS,
+    PolicyObjective,
+    learnable,
+)
+from tsft.engine.preflight import preflight
 from tsft.engine.sampled_trainer import VALUES, WINDOW, load_window, save_window
 from tsft.model.batches import collate
 from tsft.model.loading import Loaded, load
@@ -88,8 +98,14 @@ def answered(loaded: Loaded, stage: str, level: float = 0.0) -> dict[str, Any]:
     return {**made, **more}
 
 
+def inputs_of(batch: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in batch.items() if name not in JUDGEMENTS}
+
+
 @pytest.mark.parametrize("stage", SAMPLED)
-def test_gradients_change_when_the_series_change_and_not_with_the_padding(builtin_model: Path, stage: str) -> None:
+def test_what_is_learnt_changes_when_the_series_change_and_not_with_the_padding(
+    builtin_model: Path, stage: str
+) -> None:
     """The loss itself is the same on policy, whatever the answers are: what it pulls at must depend on the series."""
     loaded, objective = ready(builtin_model, stage)
     width = {"input_ids": 0, "attention_mask": 0, "labels": -100}
@@ -106,6 +122,8 @@ def test_gradients_change_when_the_series_change_and_not_with_the_padding(builti
         for name, value in answered(loaded, stage).items()
     }
 
+    likely = [answer_logprobs(loaded.model, inputs_of(answered(loaded, stage, level))).values for level in (0.0, 3.0)]
+    assert float((likely[0] - likely[1]).abs().max()) > 1e-4
     assert float(one.abs().max()) > 0 and float((one - two).abs().max()) > 1e-4 * float(one.abs().max())
     torch.testing.assert_close(pull(padded), one, rtol=1e-3, atol=1e-5)
 
@@ -192,6 +210,40 @@ def test_answers_that_are_still_to_be_learnt_survive_a_checkpoint(tmp_path: Path
     assert number == 7 and len(found) == 2 and next(iter(found[0])) == "input_ids"
     for one, two in zip(batches, found, strict=True):
         assert one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.slow
+def test_a_stop_while_answers_are_written_is_obeyed_at_once_and_leaves_the_last_step(
+    bench: Bench, beginning: Path
+) -> None:
+    config = asking(
+        bench, "grpo", beginning, sampling__max_tokens=200, sampling__min_tokens=190, schedule__max_steps=50
+    )
+
+    state = cut_at(bench, config, 1)
+
+    assert state.status == "stopped" and state.step == 1, state.failure
+    assert newest(bench, state).is_dir() and state.finish is not None and state.finish.result
+
+
+@pytest.mark.slow
+def test_a_dry_run_writes_answers_and_measures_a_step(bench: Bench, beginning: Path) -> None:
+    bench.engine.dry_run(asking(bench, "ppo", beginning))
+    seen = until_done(bench.engine.readiness)
+
+    assert seen.trial is not None, seen.problems
+    assert seen.trial.seconds_a_step > 0 and seen.readiness is not None and seen.readiness.time.basis == "trial"
+
+
+def test_a_reward_model_that_is_none_is_told_before_anything_is_loaded(bench: Bench, builtin_model: Path) -> None:
+    named = {"data__task": "ppo", "rewards__score": 0}
+
+    for path, key in (("runs/nowhere", "restore.no_folder"), (str(builtin_model), "scoring.no_head")):
+        problems = preflight(small(**named, rewards__model=path), bench.workspace)
+
+        assert [(each.field, each.message.key) for each in problems if each.field == "rewards.model"] == [
+            ("rewards.model", key)
+        ]
 
 
 def test_rows_without_labels_cannot_be_scored_and_the_run_says_so(bench: Bench) -> None:

@@ -59,8 +59,10 @@ def _reward_model(work: Work, argument: str, value: Any) -> None:
         return work.leave(argument, "off")
     if not _is_ppo(work):
         return work.leave(argument, "only_ppo")
-    if str(work.arguments.get("reward_model_type", "")).lower() == "api" or len(names) > 1:
-        return work.leave(argument, "none" if len(names) == 1 else "several_reward_models")
+    if len(names) > 1:
+        return work.leave(argument, "several_reward_models")
+    if str(work.arguments.get("reward_model_type", "")).lower() == "api":
+        return work.leave(argument, "none")
     work.put(argument, "rewards.model", names[0])
     # There the model's word is all that counts.
     work.put(argument, "rewards.score", 0.0)
@@ -88,6 +90,7 @@ PREFERENCE_CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
     "pref_ftx": _sft_weight,
     "pref_loss": _loss,
     "reward_model": _reward_model,
+    "reward_model_type": lambda work, argument, value: work.leave(argument, "none" if value == "api" else "own_way"),
     "ppo_epochs": _of_ppo("ppo.epochs"),
     "ppo_score_norm": _of_ppo("ppo.normalise_scores"),
     "ppo_whiten_rewards": _of_ppo("ppo.whiten_rewards"),

@@ -144,7 +144,7 @@ class KtoObjective:
         baseline = before.new_zeros(())
         if others_before is not None:
             with torch.no_grad():
-                baseline = _mean_of_all((answer_logprobs(bare, others).sums() - others_before).mean()).clamp(min=0)
+                baseline = mean_of_all((answer_logprobs(bare, others).sums() - others_before).mean()).clamp(min=0)
         ratios = answer_logprobs(model, own).sums() - before
         losses = kto_losses(ratios, is_good, baseline, self._settings)
         rewards = self._settings.beta * ratios.detach()
@@ -183,7 +183,7 @@ def _unwrapped(model: Any) -> Any:
     return getattr(model, "module", model)
 
 
-def _mean_of_all(value: Tensor) -> Tensor:
+def mean_of_all(value: Tensor) -> Tensor:
     """Over all processes."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.all_reduce(value)

@@ -17,6 +17,7 @@ from tsft.engine.answer_logprobs import Said, said
 from tsft.engine.control import Control
 from tsft.engine.measures import Measures, Sums
 from tsft.engine.numbered import ROWS
+from tsft.engine.objectives import mean_of_all
 from tsft.engine.policy_objectives import (
     ADVANTAGES,
     OLD,
@@ -109,7 +110,7 @@ class Writer:
         else:
             judged = _with_advantages(config, written, rewards)
         tokens = [float((each.batch["labels"] != -100).sum()) for each in written]
-        usual = torch.tensor(sum(tokens) / len(tokens), device=device)
+        usual = mean_of_all(torch.tensor(sum(tokens) / len(tokens), device=device))
         rows = [torch.tensor(sorted(set(each.rows))) for each in written]
         batches = [
             {**each.batch, **more, USUAL_TOKENS: usual, ROWS: which}
