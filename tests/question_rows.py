@@ -9,6 +9,7 @@ from tsft.config.run_config import RunConfig
 from tsft.data.synth.dataset import SynthJob, write_dataset
 from tsft.data.synth.recipe import SynthRecipe
 
+WORDY = ", as far as I can see, and I have looked at it"
 QUICK: dict[str, Any] = {
     "data__max_rows": 0,
     "data__validation_fraction": 0.2,
@@ -44,14 +45,13 @@ def asking(bench: Bench, stage: str, beginning: Path, **changes: Any) -> RunConf
     return small(**{**QUICK, **given, **changes})
 
 
-def fine_tuned(
-    root: Path, builtin_model: Path, steps: int = 30, count: int = 600, *, is_careless: bool = False
-) -> Path:
+def fine_tuned(root: Path, builtin_model: Path, steps: int = 30, count: int = 600, *, is_wordy: bool = False) -> Path:
     """The built-in model after some steps on answers about trends: it names one, and often the wrong one."""
     bench = make_bench(root, builtin_model)
+    bench.seconds = 1200
     name = write_questions(bench.workspace.datasets, count)
-    if is_careless:
-        name = write_careless(bench.workspace.datasets, name)
+    if is_wordy:
+        name = write_wordy(bench.workspace.datasets, name)
     state = bench.run(
         small(
             data__datasets=name,
@@ -71,13 +71,14 @@ def fine_tuned(
     return folder
 
 
-def write_careless(folder: Path, source: str, name: str = "careless") -> str:
-    """The rows of a dataset as somebody careless answers them: three of five name the next class in the list."""
+def write_wordy(folder: Path, source: str, name: str = "wordy", *, as_pairs: bool = False) -> str:
+    """The rows of a dataset with answers that go on and on in three of five; or the short answer against such a one."""
     lines = [json.loads(line) for line in (folder / f"{source}.jsonl").read_text(encoding="utf-8").splitlines()]
     for number, row in enumerate(lines):
-        field = json.loads(row["meta"])["label"]["fields"][0]
-        words = list(field["options"].values())
-        if number % 5 < 3:
-            row["output"] = words[(words.index(field["options"][field["value"]]) + 1) % len(words)]
+        wordy = row["output"] + WORDY
+        if as_pairs:
+            row |= {"chosen": row.pop("output"), "rejected": wordy}
+        elif number % 5 < 3:
+            row["output"] = wordy
     (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     return name

@@ -103,9 +103,7 @@ def inputs_of(batch: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stage", SAMPLED)
-def test_what_is_learnt_changes_when_the_series_change_and_not_with_the_padding(
-    builtin_model: Path, stage: str
-) -> None:
+def test_what_is_learnt_changes_with_the_series_and_not_with_the_padding(builtin_model: Path, stage: str) -> None:
     """The loss itself is the same on policy, whatever the answers are: what it pulls at must depend on the series."""
     loaded, objective = ready(builtin_model, stage)
     width = {"input_ids": 0, "attention_mask": 0, "labels": -100}

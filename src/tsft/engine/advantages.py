@@ -47,17 +47,18 @@ def generalised(rewards: Tensor, values: Tensor, counts: Tensor, discount: float
 
     rewards, values: float32[M], of each token and expected before it; counts: int64[R], tokens of each answer
     """
-    found = torch.zeros_like(rewards)
+    given, expected = rewards.tolist(), values.tolist()
+    found = [0.0] * len(given)
     start = 0
     for count in counts.tolist():
         after = following = 0.0
         for place in range(start + count - 1, start - 1, -1):
-            surprise = float(rewards[place]) + discount * following - float(values[place])
+            surprise = given[place] + discount * following - expected[place]
             after = surprise + discount * smoothing * after
-            following = float(values[place])
+            following = expected[place]
             found[place] = after
         start += count
-    return found
+    return torch.tensor(found, dtype=rewards.dtype, device=rewards.device)
 
 
 def whitened(values: Tensor, *, keeps_mean: bool = False) -> Tensor:

@@ -63,7 +63,7 @@ def model_words(language: str) -> dict[str, Any]:
     return {"choices": choices}
 
 
-def result_choices(context: PageContext, language: str, key: str) -> list[tuple[str, str]]:
+def result_choices(context: PageContext, language: str, key: str = "model.continue_from") -> list[tuple[str, str]]:
     """What of earlier runs one of RESULT_KEYS can be, and first of all nothing."""
     found = [(result_words(each, language), each.name) for each in context.results()]
     return [(translate(language, RESULT_KEYS[key]), ""), *found]
