@@ -43,7 +43,8 @@ NAMES = {
     "APOLLO", "AdamW", "BAdam", "Biases", "GaLore", "Hub", "Liger", "MLflow", "Muon", "NEFTune", "NVIDIA", "RoPE",
     "Space", "SwanLab", "TensorBoard", "Trackio", "TrainingArguments", "Weights", "experiment", "kernel",
     "liger", "sync", "transformers", "wandb", "FILE", "POSIX", "Python", "shell", "train",
-    "GRPO", "RLOO", "PPO", "DAPO", "BNPO", "GSPO", "GAE", "Top", "bitsandbytes", "torchao", "chosen", "rejected", "hinge", "sigmoid",
+    "GRPO", "RLOO", "PPO", "DAPO", "BNPO", "GSPO", "GAE", "Top",
+    "bitsandbytes", "torchao", "chosen", "rejected", "hinge", "sigmoid",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z][A-Za-z+]{2,}")
 
