@@ -72,13 +72,13 @@ def fine_tuned(root: Path, builtin_model: Path, steps: int = 30, count: int = 60
 
 
 def write_wordy(folder: Path, source: str, name: str = "wordy", *, as_pairs: bool = False) -> str:
-    """The rows of a dataset with answers that go on and on in three of five; or the short answer against such a one."""
+    """The rows of a dataset with answers that go on and on in four of five; or the short answer against such a one."""
     lines = [json.loads(line) for line in (folder / f"{source}.jsonl").read_text(encoding="utf-8").splitlines()]
     for number, row in enumerate(lines):
         wordy = row["output"] + WORDY
         if as_pairs:
             row |= {"chosen": row.pop("output"), "rejected": wordy}
-        elif number % 5 < 3:
+        elif number % 5:
             row["output"] = wordy
     (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     return name

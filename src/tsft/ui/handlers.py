@@ -115,8 +115,9 @@ class Handlers:
         timer = gr.Timer(seconds) if seen.get("seconds") != seconds else gr.skip()
         has_ended = bool(seen.get("buttons", (False,))[0]) and not is_active
         ended = self._after_a_run(problems, language) if has_ended else [gr.skip()] * (2 + len(RESULT_KEYS))
+        ended, others = ended[:3], ended[3:]
         known = gr.skip() if knows_limits or not self._context.engine.limits() else language
-        return [now_seen if now_seen != seen else gr.skip(), timer, *ended, *updates, known]
+        return [now_seen if now_seen != seen else gr.skip(), timer, *ended, *updates, *others, known]
 
     def _after_a_run(self, problems: Sequence[Problem], language: str) -> list[Any]:
         """A run ended: there is more to continue from, and nothing is in the way of the next one any more."""

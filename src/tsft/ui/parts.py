@@ -52,8 +52,9 @@ class Parts:
 
     @property
     def tick_outputs(self) -> list[Any]:
-        start = [self.seen, self.timer, self.train.refusal, self.problems]
-        return [*start, *map(self.form.widget, RESULT_KEYS), *self.live_outputs, self.knows_limits]
+        continued, *others = map(self.form.widget, RESULT_KEYS)
+        start = [self.seen, self.timer, self.train.refusal, self.problems, continued]
+        return [*start, *self.live_outputs, *others, self.knows_limits]
 
     @property
     def config_outputs(self) -> list[Any]:
