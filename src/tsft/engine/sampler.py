@@ -57,11 +57,11 @@ def sampler_of(lengths: NDArray[np.integer], config: RunConfig, arguments: Any) 
     """Of a run with these `TrainingArguments`."""
     return EpochSampler(
         lengths,
-        arguments.per_device_train_batch_size,
+        config.schedule.batch_size,
         arguments.data_seed,
         config.schedule.group_by_length,
         repeats(config) if is_sampled(config) else 0,
-        arguments.gradient_accumulation_steps * arguments.world_size,
+        config.schedule.gradient_accumulation,
     )
 
 
