@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tsft.config.run_config import GrpoSettings, PpoSettings
+from tsft.config.sampled_settings import GrpoSettings, PpoSettings
 from tsft.engine.advantages import generalised, group_advantages, leave_one_out, spread, whitened
 from tsft.engine.answer_logprobs import Logprobs
 from tsft.engine.policy_losses import divergence, grpo_loss, ppo_policy_loss, ppo_value_loss, rloo_loss

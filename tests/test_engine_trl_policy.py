@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tsft.config.run_config import GrpoSettings
+from tsft.config.sampled_settings import GrpoSettings
 from tsft.config.stages import GRPO_LOSSES
 from tsft.engine.answer_logprobs import Logprobs
 from tsft.engine.policy_losses import grpo_loss, rloo_loss

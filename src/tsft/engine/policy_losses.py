@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tsft.config.run_config import GrpoSettings, PpoSettings
+from tsft.config.sampled_settings import GrpoSettings, PpoSettings
 from tsft.engine.answer_logprobs import Logprobs
 
 

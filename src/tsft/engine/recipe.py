@@ -199,6 +199,10 @@ def _make_trainer(
     config, origin = job.config, origin_of(job.config, job.workspace, loaded)
     # A loaded adapter is something already before its first step here.
     is_new = not isinstance(loaded.model, PeftModel)
+    is_own = rewarding is not None
+    objective = PolicyObjective(config) if is_own else objective_of(model, config, is_adapter_new=is_new)
+    compares = is_own and keeps_reference(config)
+    reference = reference_of(model, config, is_adapter_new=is_new) if compares else None
     packs = packed(job, data.train)
     validation = data.evaluation if data.evaluation is not None and len(data.evaluation) else None
     parts = dict(
@@ -227,13 +231,12 @@ def _make_trainer(
         save_adapter=lambda adapter, folder: write_adapter(adapter, loaded, origin, folder),
         probing=probing,
         scored=scored,
+        objective=objective,
     )
     if rewarding is None:
-        return SeriesTrainer(**parts, objective=objective_of(model, config, is_adapter_new=is_new))
-    reference = reference_of(model, config, is_adapter_new=is_new) if keeps_reference(config) else None
+        return SeriesTrainer(**parts)
     return SampledTrainer(
         **parts,
-        objective=PolicyObjective(config),
         writer=Writer(config, loaded.processor, rewarding, job.control, reference),
         questions=Questions(job, data, data.train),
         validation_questions=Questions(job, data, validation) if validation is not None else None,
