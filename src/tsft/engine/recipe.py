@@ -11,6 +11,7 @@ from peft import PeftModel
 from transformers import set_seed
 from transformers.utils import logging as transformers_logging
 
+from tsft.config.run_config import RunConfig
 from tsft.config.sampled_rules import is_sampled, metric_of
 from tsft.data.preparation import PreparedData
 from tsft.engine.answer_scores import ScoredAnswers, choose_answers
@@ -22,14 +23,14 @@ from tsft.engine.ending import finish
 from tsft.engine.job import Job, ProgressTeller, planned_steps
 from tsft.engine.liger import use_liger
 from tsft.engine.not_finite import NotFiniteError
-from tsft.engine.objectives import objective_of
+from tsft.engine.objectives import Objective, objective_of
 from tsft.engine.packing import packed
 from tsft.engine.policy_objectives import PolicyObjective
 from tsft.engine.preparing import prepared_rows
 from tsft.engine.probes import Probing, choose_probes
 from tsft.engine.quantised import refuse_unfit_for_few_bits, wished
 from tsft.engine.questions import Questions
-from tsft.engine.reference import reference_of
+from tsft.engine.reference import Reference, reference_of
 from tsft.engine.rehearsal import StepClock, longest_only
 from tsft.engine.reporter import Reporter
 from tsft.engine.restore import (
@@ -199,10 +200,7 @@ def _make_trainer(
     config, origin = job.config, origin_of(job.config, job.workspace, loaded)
     # A loaded adapter is something already before its first step here.
     is_new = not isinstance(loaded.model, PeftModel)
-    is_own = rewarding is not None
-    objective = PolicyObjective(config) if is_own else objective_of(model, config, is_adapter_new=is_new)
-    compares = is_own and keeps_reference(config)
-    reference = reference_of(model, config, is_adapter_new=is_new) if compares else None
+    objective, reference = _objective(model, config, is_adapter_new=is_new)
     packs = packed(job, data.train)
     validation = data.evaluation if data.evaluation is not None and len(data.evaluation) else None
     parts = dict(
@@ -242,6 +240,14 @@ def _make_trainer(
         validation_questions=Questions(job, data, validation) if validation is not None else None,
         shown=None if is_rehearsed else ShownAnswers(job),
     )
+
+
+def _objective(model: Any, config: RunConfig, *, is_adapter_new: bool) -> tuple[Objective | None, Reference | None]:
+    """What a batch is judged by, and what answers of its own are compared with, where the run writes some."""
+    if not is_sampled(config):
+        return objective_of(model, config, is_adapter_new=is_adapter_new), None
+    compares = keeps_reference(config)
+    return PolicyObjective(config), reference_of(model, config, is_adapter_new=is_adapter_new) if compares else None
 
 
 def _plan(job: Job, trainer: SeriesTrainer, data: PreparedData, precision: Precision, threads: int) -> Planned:
