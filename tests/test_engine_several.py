@@ -15,6 +15,7 @@ import pytest
 
 from tests.engine_runs import Bench, losses, small
 from tests.preference_rows import write_rows
+from tests.question_rows import asking
 from tests.test_engine_processes import train_in_another_process
 from tsft.config.codec import to_json
 from tsft.run.board import replay
@@ -103,6 +104,28 @@ def test_dpo_on_two_processes_has_the_losses_and_measures_of_one(bench: Bench) -
     assert_same_losses(bench, one, two)
     assert set(two.measured) == set(one.measured) and "margin" in two.measured
     assert two.measured["margin"].last == pytest.approx(one.measured["margin"].last, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("stage", ["grpo", "ppo"])
+def test_two_processes_that_learn_from_their_own_answers_end_alike_and_go_on_from_a_checkpoint(
+    bench: Bench, stage: str
+) -> None:
+    beginning = bench.workspace.models / "builtin"
+    config = asking(
+        bench, stage, beginning, processes__count=2, schedule__batch_size=4, schedule__max_steps=4,
+        output__eval_steps=2, output__save_steps=3, tuning__method="lora",
+    )  # fmt: skip
+    state = bench.run(config)
+
+    assert state.status == "finished", told(bench, state)
+    folder = bench.record.get(state.run_id).folder
+    assert state.processes == 2 and all(sign.is_done for sign in read_signs(folder).values())
+    assert {"mean_reward", "entropy", "validation_mean_reward"} <= set(state.measured)
+    bench.engine.resume(state.run_id, "test", checkpoint_step=3)
+    again = bench.engine.wait(bench.seconds)
+    assert again is not None and again.status == "finished", told(bench, again)
+    rewards = state.measured["mean_reward"].last, again.measured["mean_reward"].last
+    assert rewards[1] == pytest.approx(rewards[0], rel=1e-4)  # the same answers were drawn
 
 
 def test_the_writer_killed_in_a_save_fails_the_run_by_its_name_and_leaves_a_whole_checkpoint(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from tsft.config.probe_rules import check_probes
 from tsft.config.process_rules import check_processes
 from tsft.config.quantization_rules import check_quantization
 from tsft.config.run_config import RunConfig
+from tsft.config.sampled_rules import check_sampled
 from tsft.config.scheduler_options import check_scheduler_options
 from tsft.config.schema import Setting, is_active, settings, value_of
 from tsft.config.stage_rules import check_stage
@@ -73,6 +74,7 @@ def _check_together(config: RunConfig) -> Iterator[Problem]:
         yield Problem(field, message("check.change_on_result"))
     yield from _check_tuning(config)
     yield from check_stage(config)
+    yield from check_sampled(config)
     yield from check_adapter(config)
     yield from check_quantization(config)
     yield from check_processes(config)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tsft.config.deepspeed_options import check_deepspeed_options
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import ADAPTERS, SHARDED, STRATEGIES, RunConfig
+from tsft.config.sampled_rules import is_sampled
 from tsft.config.shares import share_of, world_of
 from tsft.config.stages import REFERRING
 from tsft.errors import Problem, message
@@ -13,8 +14,6 @@ from tsft.errors import Problem, message
 ELEMENTWISE = ("adamw_torch", "adamw_torch_fused", "sgd", "adagrad", "rmsprop")
 # Go from block to block, or change weights while gradients of other processes are still on their way.
 _BY_BLOCKS = ("badam",)
-# Stages that let the model answer while it trains.
-_GENERATING = ("ppo", "grpo", "rloo")
 
 
 def check_processes(config: RunConfig) -> Iterator[Problem]:
@@ -60,7 +59,7 @@ def _check_sharding(config: RunConfig) -> Iterator[Problem]:
         yield Problem("probes.source", message("check.sharded_answers", strategy=strategy))
     if config.stopping.answered_rows:
         yield Problem("stopping.answered_rows", message("check.sharded_answers", strategy=strategy))
-    if config.data.task in _GENERATING:
+    if is_sampled(config):
         yield Problem(field, message("check.sharded_generating", strategy=strategy, task=config.data.task))
     if config.data.task in REFERRING and config.tuning.method not in ADAPTERS:
         # A copy is put in the model's place tensor by tensor, and here no process has a whole tensor.

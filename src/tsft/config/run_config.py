@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tsft.config.fields import ABOVE_ZERO, section, setting
 from tsft.config.metrics import METRICS
 from tsft.config.optimizers import OPTIMIZERS, names_of
+from tsft.config.sampled_settings import GrpoSettings, PpoSettings, RewardsSettings, RlooSettings, SamplingSettings
 from tsft.config.stages import (
     CPO_LOSSES,
     DIVERGENCES,
@@ -48,19 +49,9 @@ ROPE = ("linear", "dynamic", "yarn", "llama3")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "swanlab", "trackio")
 
 SCHEDULERS = (
-    "linear",
-    "cosine",
-    "cosine_with_restarts",
-    "polynomial",
-    "constant",
-    "constant_with_warmup",
-    "inverse_sqrt",
-    "reduce_lr_on_plateau",
-    "cosine_with_min_lr",
-    "cosine_warmup_with_min_lr",
-    "warmup_stable_decay",
-    "greedy",
-)
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt",
+    "reduce_lr_on_plateau", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay", "greedy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -339,6 +330,11 @@ class RunConfig:
     orpo: OrpoSettings = section(OrpoSettings)
     cpo: CpoSettings = section(CpoSettings)
     kto: KtoSettings = section(KtoSettings)
+    rewards: RewardsSettings = section(RewardsSettings)
+    sampling: SamplingSettings = section(SamplingSettings)
+    grpo: GrpoSettings = section(GrpoSettings)
+    rloo: RlooSettings = section(RlooSettings)
+    ppo: PpoSettings = section(PpoSettings)
     encoder: EncoderSettings = section(EncoderSettings)
     tuning: TuningSettings = section(TuningSettings)
     lora: LoraSettings = section(LoraSettings)

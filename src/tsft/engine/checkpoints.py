@@ -16,6 +16,7 @@ from torch import nn
 from tsft.atomic import write_json
 from tsft.engine.team import Team
 from tsft.engine.tuning import ParameterGroup
+from tsft.model.value_head import HEAD
 from tsft.run.board import Board
 from tsft.run.events import CheckpointRemoved, CheckpointSaved, PhaseChanged
 from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, folder_bytes, mark_complete, usable_checkpoints
@@ -131,6 +132,6 @@ def save_trained(model: nn.Module, groups: Sequence[ParameterGroup], checkpoint:
     weights = {
         name: parameter.detach().contiguous()
         for name, parameter in model.named_parameters()
-        if id(parameter) in trained
+        if id(parameter) in trained and HEAD not in name  # which is in no model, and is kept beside
     }
     save_file(weights, checkpoint / TRAINED_WEIGHTS)

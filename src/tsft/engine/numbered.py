@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tsft.config.run_config import RunConfig
+from tsft.config.sampled_rules import is_sampled
 from tsft.engine.objectives import IS_GOOD
 from tsft.engine.packing import joined_packs
 from tsft.engine.shared_batches import FILLER
@@ -52,7 +53,8 @@ class NumberedBatches:
             if self._config.kto.loss == "kto":
                 numbered = [*numbered, *_mismatched(numbered)]
         family = self._processor.family
-        tensors = collate(numbered, self._processor.pad_id, family.patch_size, family.last_patch)
+        side = "left" if is_sampled(self._config) else "right"  # a question is gone on from
+        tensors = collate(numbered, self._processor.pad_id, family.patch_size, family.last_patch, side)
         if is_filler and "rejected_ids" not in numbered[0] and IS_GOOD not in numbered[0]:
             tensors["labels"] = torch.full_like(tensors["labels"], IGNORED)  # no tokens to count
         return tensors | more | {ROWS: torch.tensor(indices)}

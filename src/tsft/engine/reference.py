@@ -9,7 +9,7 @@ from peft import PeftModel
 from torch import nn
 
 from tsft.config.run_config import PLAIN_BEGINNINGS, SHARDED, RunConfig
-from tsft.config.stages import REFERRING
+from tsft.engine.sampled import keeps_reference
 from tsft.errors import Problem, UserError, message
 
 
@@ -63,7 +63,7 @@ def reference_of(model: nn.Module, config: RunConfig, *, is_adapter_new: bool) -
 
 def keeps_copy(config: RunConfig, *, is_adapter_new: bool) -> bool:
     """Whether a run's reference costs memory. is_adapter_new: it trains an adapter, made for it."""
-    return config.data.task in REFERRING and not (is_adapter_new and _begins_neutral(config))
+    return keeps_reference(config) and not (is_adapter_new and _begins_neutral(config))
 
 
 def _begins_neutral(config: RunConfig) -> bool:

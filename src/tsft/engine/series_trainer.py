@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PrinterCallback
 
-from tsft.config.metrics import VALIDATION_LOSS
+from tsft.config.metrics import ANSWER_SCORE, VALIDATION_LOSS
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.engine.answer_scores import ScoredAnswers
@@ -30,7 +30,8 @@ from tsft.engine.packing import PackedRows
 from tsft.engine.place import Place, generators, set_generators, unnoticed
 from tsft.engine.probes import Probing
 from tsft.engine.reporter import Reporter
-from tsft.engine.sampler import EpochSampler
+from tsft.engine.sampled import rows_an_epoch
+from tsft.engine.sampler import EpochSampler, sampler_of
 from tsft.engine.sharded_trainer import SaveAdapter, ShardedTrainer
 from tsft.engine.sharding import parts_of
 from tsft.engine.shared_batches import FILLER
@@ -78,7 +79,8 @@ class SeriesTrainer(ShardedTrainer):
         self._is_asking, self._is_scoring = team.told((probing is not None, scored is not None))
         self._place: Place | None = None
         self._is_evaluating, self._evaluated_at_step = False, -1
-        self._loss = self._value = float("nan")
+        self._loss: float | None = None
+        self._value = math.nan
         self._lengths = rows.lengths
         super().__init__(
             team=team,
@@ -101,12 +103,7 @@ class SeriesTrainer(ShardedTrainer):
             reporter.sizes = StepSizes(groups, config.output.logging_steps, has_gradients=has_gradients)
             self.add_callback(reporter.sizes)
         self.remove_callback(PrinterCallback)
-        self._sampler = EpochSampler(
-            rows.lengths if packs is None else packs.lengths,
-            config.schedule.batch_size,  # of the whole step, however many processes share it
-            arguments.data_seed,
-            config.schedule.group_by_length,
-        )
+        self._sampler = sampler_of(rows.lengths if packs is None else packs.lengths, config, arguments)
 
     # -- order of rows and optimizer -----------------------------------------------------------------------------
 
@@ -127,7 +124,7 @@ class SeriesTrainer(ShardedTrainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """One group of the optimizer for each part that has its own learning rate or weight decay."""
         if self.optimizer is None:
-            steps, _ = planned_steps(self._config.schedule, len(self.train_dataset))
+            steps, _ = planned_steps(self._config.schedule, rows_an_epoch(self._config, len(self.train_dataset)))
             self.optimizer = make_optimizer(self.model, self.groups, self._config, self.args, steps)
         return self.optimizer
 
@@ -198,24 +195,31 @@ class SeriesTrainer(ShardedTrainer):
         self._is_evaluating = True
         try:
             with unnoticed(), evaluation_weights(self.optimizer):  # the loader draws random numbers
-                loss, measures = mean_loss(loader, self._judged_batch, self._wishes, self._board, self.team)
+                loss, measures = self._validate(loader)
                 score = self._answer_score()
         finally:
             self._is_evaluating = False
             self.model.train(was_training)
         self._evaluated_at_step, self._loss = self.state.global_step, loss
-        self._value = loss if self._rule.metric.name == VALIDATION_LOSS or score is None else score
+        values = {VALIDATION_LOSS: loss, ANSWER_SCORE: score, **dict(measures)}
+        value = values.get(self._rule.metric.name)
+        self._value = math.nan if value is None else value
         seconds = time.time() - started - (self._wishes.paused_seconds - waited)
         self._board.say(Evaluated(time.time(), self.state.global_step, loss, seconds, score, measures))
         if self._wishes.is_wished("evaluate"):
             self._wishes.done("evaluate")
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in (("loss", loss), *measures)}
+        named = measures if loss is None else (("loss", loss), *measures)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in named}
         if score is not None:
             metrics[f"{metric_key_prefix}_answer_score"] = score
         self.log(dict(metrics))
         self._ask_probes()
         self._reporter.back_to_training(self.state)
         return metrics
+
+    def _validate(self, loader: Any) -> tuple[float | None, tuple[tuple[str, float], ...]]:
+        """The mean loss, None where the stage has none, and the means of what is measured beside."""
+        return mean_loss(loader, self._judged_batch, self._wishes, self._board, self.team)
 
     def _ask_probes(self) -> None:
         """With the weights that were judged; generation draws random numbers, training must not notice."""

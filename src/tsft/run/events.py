@@ -191,6 +191,30 @@ class SampleShown:
 
 
 @dataclass(frozen=True)
+class DrawnAnswer:
+    """An answer that a run wrote to learn from. reward: the weighed sum, None where nothing could be judged.
+
+    parts: (name, value) of the rewards it consists of.
+    """
+
+    text: str
+    reward: float | None
+    parts: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class AnswersDrawn:
+    """What the run wrote to one question before `step`; the series of the newest lie in the run's `drawn.json`."""
+
+    at: float
+    step: int
+    source: str
+    question: str
+    expected: str
+    answers: tuple[DrawnAnswer, ...]
+
+
+@dataclass(frozen=True)
 class CheckpointSaved:
     """A checkpoint from which the run can go on. path is relative to the run's folder.
 
@@ -282,6 +306,7 @@ Event = (
     | Evaluated
     | ProbesPinned
     | SampleShown
+    | AnswersDrawn
     | CheckpointSaved
     | CheckpointRemoved
     | Noted
@@ -315,6 +340,10 @@ def from_line(line: str) -> Event:
         data["probes"] = tuple(Probe(**probe) for probe in data["probes"])
     if "datasets" in data:
         data["datasets"] = tuple(DataUsed(**used) for used in data["datasets"])
+    if "answers" in data:
+        data["answers"] = tuple(
+            DrawnAnswer(each["text"], each["reward"], _tuples(each["parts"])) for each in data["answers"]
+        )
     for name in ("settings", "change", "rows", "versions", "measures"):
         if name in data:
             data[name] = _tuples(data[name])

@@ -74,6 +74,11 @@ class RunFolder:
         return self.path / "probes.json"
 
     @property
+    def drawn(self) -> Path:
+        """The questions to which the answers of the run are shown."""
+        return self.path / "drawn.json"
+
+    @property
     def failed_rows(self) -> Path:
         """The rows at fault when a run failed."""
         return self.path / "failed_rows.json"

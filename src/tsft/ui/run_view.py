@@ -10,6 +10,7 @@ from tsft.config.run_config import RunConfig
 from tsft.i18n import translate
 from tsft.ui import monitor
 from tsft.ui.charts import chart_payload, overlay_payload
+from tsft.ui.drawn_box import drawn_html
 from tsft.ui.lineage import lineage_html
 from tsft.ui.probes_box import probes_html
 from tsft.ui.readings import moment, plain, size
@@ -27,10 +28,11 @@ def chart_html(told: RunTold, language: str) -> str:
     return f'<div data-payload="{escape(chart_payload(told.state, language))}"></div>'
 
 
-def log_html(told: RunTold, probe_rows: Sequence[Any], language: str) -> str:
-    """The answers to its probes, then its log."""
+def log_html(told: RunTold, probe_rows: Sequence[Any], drawn_rows: Sequence[Any], language: str) -> str:
+    """What it learnt from, the answers to its probes, then its log."""
     title = f'<p class="facts-title">{escape(translate(language, "page.log.title"))}</p>'
-    return probes_html(told.state, probe_rows, language) + title + monitor.log(told.state.notes, language)
+    asked = drawn_html(told.state, drawn_rows, language) + probes_html(told.state, probe_rows, language)
+    return asked + title + monitor.log(told.state.notes, language)
 
 
 def details_html(
