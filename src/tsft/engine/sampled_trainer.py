@@ -93,6 +93,7 @@ class SampledTrainer(SeriesTrainer):
         if head is not None and self.team.is_first:
             save_file({name: value.detach().clone() for name, value in head.state_dict().items()}, folder / VALUES)
         if self.state.global_step % repeats(self._config):
+            folder.mkdir(parents=True, exist_ok=True)  # the first process may not be there yet
             save_window(self._window, self._window_number, folder / self._window_name)
 
     @property
