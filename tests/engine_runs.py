@@ -16,6 +16,7 @@ from tsft.run.board import read_events
 from tsft.run.events import Event, StepLogged
 from tsft.run.state import RunState
 from tsft.store.record import Record
+from tsft.store.runs import RunInfo
 from tsft.store.workspace import Workspace, open_workspace
 
 # A run of a few seconds: short rows, few of them.
@@ -83,6 +84,11 @@ class Bench:
         state = self.engine.wait(self.seconds)
         assert state is not None and not state.is_active, "the run did not end in time"
         return state
+
+    def swept(self) -> list[RunInfo]:
+        """The runs as the page lists them."""
+        self.record.sweep()
+        return self.record.list_runs()
 
     def events(self, state: RunState) -> list[Event]:
         return list(read_events(self.record.get(state.run_id).folder.events))

@@ -136,7 +136,7 @@ def chatts_evaluation(workspace: Workspace, answers: Mapping[str, Sequence[str]]
 def _pieces(text: str) -> list[str]:
     pieces, kept = [], ""
     for letter in text:
-        if kept and letter.isdigit() != kept[-1].isdigit():
+        if kept and letter.isdecimal() != kept[-1].isdecimal():
             pieces.append(kept)
             kept = ""
         kept += letter
@@ -144,4 +144,4 @@ def _pieces(text: str) -> list[str]:
 
 
 def _moved(part: str) -> str:
-    return str(int(part) + 12) if part.isdigit() else part
+    return str(int(part) + 12) if part.isdecimal() else part

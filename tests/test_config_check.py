@@ -158,7 +158,7 @@ def test_a_setting_is_known_by_its_section_or_a_name_given_to_it(code: str, read
 
 SECTIONS = {name: type(getattr(RunConfig(), name)).__name__ for name in section_names()}
 SECTION_OF_CLASS = {kind: section for section, kind in SECTIONS.items()}
-PARTS = ("data", "engine", "model", "store", "evaluate")
+PARTS = ("data", "engine", "model", "store", "evaluate", "run")
 
 
 @cache

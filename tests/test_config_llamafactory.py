@@ -58,7 +58,7 @@ FORM = {
     "train.lora_target": "",
     "train.use_rslora": False,
     "train.use_pissa": False,
-    "train.ds_stage": "3",
+    "train.ds_stage": "none",
 }
 
 
@@ -140,7 +140,7 @@ def test_a_saved_form_is_mapped_exactly() -> None:
         "top.template": "own_way",
         "train.extra_args: frobnicate": "none",
         "train.use_pissa": "off",
-        "train.ds_stage": "none",
+        "train.ds_stage": "off",
     }
     assert check(found.config) == []
 
@@ -156,7 +156,17 @@ def test_a_saved_form_is_mapped_exactly() -> None:
         ({"stage": "dpo", "pref_ftx": 0.5}, "dpo.sft_weight", 0.5),
         ({"stage": "kto", "pref_beta": 0.3}, "kto.beta", 0.3),
         ({"stage": "kto", "kto_chosen_weight": 2}, "kto.desirable_weight", 2.0),
+        ({"stage": "ppo"}, "data.task", "ppo"),
+        ({"stage": "ppo", "reward_model": "saves/rm"}, "rewards.model", "saves/rm"),
+        ({"stage": "ppo", "reward_model": ["saves/rm"]}, "rewards.score", 0.0),
+        ({"stage": "ppo", "ppo_epochs": 2}, "ppo.epochs", 2),
+        ({"stage": "ppo", "ppo_score_norm": True}, "ppo.normalise_scores", True),
+        ({"stage": "ppo", "ppo_whiten_rewards": True}, "ppo.whiten_rewards", True),
+        ({"stage": "ppo", "max_new_tokens": 64}, "sampling.max_tokens", 64),
         ({"simpo_gamma": 1.0}, "simpo.gamma", 1.0),
+        ({"ds_stage": "3"}, "processes.strategy", "deepspeed_zero3"),
+        ({"ds_stage": "2", "ds_offload": True}, "processes.offload_optimizer", True),
+        ({"ds_stage": "3", "ds_offload": True}, "processes.offload_parameters", True),
         ({"packing": True}, "data.packing", "continuous"),
         ({"packing": True, "neat_packing": True}, "data.packing", "separate"),
         ({"packing": False, "neat_packing": False}, "data.packing", "none"),
@@ -225,7 +235,12 @@ def test_values_are_turned_into_ours(tree: dict[str, Any], key: str, value: Any)
     ("tree", "reason"),
     [
         ({"stage": "dpo_of_some_kind"}, "stage"),
-        ({"stage": "ppo"}, "stage"),
+        ({"stage": "sft", "ppo_epochs": 2}, "only_ppo"),
+        ({"stage": "sft", "ppo_score_norm": False}, "off"),
+        ({"stage": "sft", "reward_model": "saves/rm"}, "only_ppo"),
+        ({"stage": "ppo", "reward_model": ["a", "b"]}, "several_reward_models"),
+        ({"stage": "ppo", "reward_model_type": "lora"}, "own_way"),
+        ({"stage": "ppo", "reward_model_type": "api"}, "none"),
         ({"stage": "dpo", "pref_loss": "kto_pair"}, "value"),
         ({"val_size": 500}, "validation_rows"),
         ({"val_size": "some"}, "value"),

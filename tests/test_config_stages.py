@@ -7,7 +7,7 @@ import pytest
 from tests.engine_runs import small
 from tsft.config.check import check
 from tsft.config.schema import is_active, setting_by_key, settings
-from tsft.config.stages import DPO_LOSSES, STAGES, answers_of
+from tsft.config.stages import DPO_LOSSES, SAMPLED, STAGES, answers_of
 from tsft.data.encoded_rows import ANSWERS
 from tsft.run.curve import Curve
 from tsft.run.events import Evaluated, RunStarted, StepLogged
@@ -16,16 +16,17 @@ from tsft.run.outline import metrics, outline
 from tsft.run.state import RunState, reduce
 from tsft.ui.charts import chart_payload
 
-OWN = ("reward", "dpo", "simpo", "orpo", "cpo", "kto")
+OWN = ("reward", "dpo", "simpo", "orpo", "cpo", "kto", "grpo", "rloo", "ppo")
+SHARED = ("rewards", "sampling")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_settings_of_a_stage_have_a_meaning_in_it_alone(stage: str) -> None:
     config = small(data__task=stage)
 
-    active = {each.section for each in settings() if each.section in OWN and is_active(config, each)}
+    active = {each.section for each in settings() if each.section in (*OWN, *SHARED) and is_active(config, each)}
 
-    assert active == ({stage} if stage in OWN else set())
+    assert active == ({stage} if stage in OWN else set()) | (set(SHARED) if stage in SAMPLED else set())
     assert answers_of(stage) in ANSWERS
 
 
@@ -41,6 +42,16 @@ PROBLEMS = [
     ({"data__task": "reward", "probes__source": "validation"}, {"check.reward_answers"}),
     ({"data__task": "reward", "stopping__answered_rows": 4}, {"check.reward_answers"}),
     ({"data__task": "sft", "data__packing": "separate", "dpo__loss": "exo_pair"}, set()),
+    ({"data__task": "grpo", "data__packing": "separate"}, {"check.stage_packing"}),
+    ({"data__task": "rloo", "optim__label_smoothing": 0.1}, {"check.stage_smoothing"}),
+    ({"data__task": "ppo", "optim__neftune_alpha": 5}, {"check.sampled_noise"}),
+    ({"data__task": "grpo", "rewards__score": 0}, {"check.rewards_zero"}),
+    ({"data__task": "grpo", "rewards__score": 0, "rewards__length": 0.1}, set()),
+    ({"data__task": "ppo", "rewards__score": 0, "rewards__model": "runs/x/adapter"}, set()),
+    ({"data__task": "ppo", "sampling__max_tokens": 4, "sampling__min_tokens": 5}, {"check.sampled_lengths"}),
+    ({"data__task": "grpo", "schedule__scheduler": "reduce_lr_on_plateau"}, {"check.sampled_scheduler"}),
+    ({"data__task": "ppo", "optim__optimizer": "badam", "tuning__method": "full"}, {"check.ppo_badam"}),
+    ({"data__task": "grpo", "sampling__answers": 1}, {"check.at_least"}),
 ]
 
 

@@ -148,10 +148,12 @@ HELD = {
     "train.training_stage": "Pre-Training", "train.compute_type": "bf16", "train.lr_scheduler_type": "cosine",
     "train.report_to": ["wandb"], "train.badam_switch_mode": "random", "train.swanlab_mode": "local",
     "train.pref_loss": "hinge", "train.dataset": ["demo"], "train.extra_args": '{"optim": "sgd"}',
+    "train.ds_stage": "3",
 }  # fmt: skip
 # Without these there, a control means nothing.
 BESIDE: dict[str, dict[str, Any]] = {
     "train.use_llama_pro": {"top.finetuning_type": "freeze"},
+    "train.ds_offload": {"train.ds_stage": "3"},
     "top.quantization_method": {"top.quantization_bit": 8},
 }
 # Told of in the guide as the nearest thing here; a saved form says nothing of series.

@@ -16,8 +16,10 @@ COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) fo
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_its_commands_are_commands(line: str) -> None:
-    rest, _, problems = split_settings(shlex.split(line)[1:])
-    assert problems == []
+    rest = shlex.split(line)[1:]
+    if rest[0] == "train":
+        rest, _, problems = split_settings(rest)
+        assert problems == []
     command_parser("en").parse_args(rest)
 
 

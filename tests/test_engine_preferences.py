@@ -10,7 +10,7 @@ import torch
 from tests.engine_runs import Bench, losses, make_bench, small, until_done
 from tests.preference_rows import write_rows
 from tests.test_engine_resume import cut_at, result_weights
-from tsft.config.stages import STAGES
+from tsft.config.stages import JUDGED, PAIRED
 from tsft.engine.numbered import ROWS, NumberedBatches
 from tsft.engine.objectives import Objective, objective_of
 from tsft.engine.tuning import apply_tuning
@@ -18,7 +18,7 @@ from tsft.model.changes import ModelChanges
 from tsft.model.loading import Loaded, load
 from tsft.run.events import Evaluated, StepLogged
 
-PREFERENCE_STAGES = [each for each in STAGES if each not in ("sft", "pretraining")]
+PREFERENCE_STAGES = [*PAIRED, *JUDGED]
 
 
 def rows_for(bench: Bench, stage: str, **more: Any) -> str:

@@ -34,6 +34,8 @@ LAYERS = (
         "model_flags",
         "chat_flags",
         "chat_series",
+        "preference_commands",
+        "preference_flags",
     ),
     ("app",),
     ("ui", "engine", "api", "notify"),
@@ -68,6 +70,7 @@ LATE = ("cli", "engine")
 # Optional extras (modelscope brings requests), and what only a download, a picture or a spreadsheet needs.
 LATE_PACKAGES = (
     "modelscope", "requests", "huggingface_hub", "gguf", "matplotlib", "openpyxl", "bitsandbytes", "torchao",
+    "deepspeed",
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ SAME_EVERYWHERE = re.compile(
     r"ModelScope|ModelScope 魔搭|SDPA|sdpa|eager|FlashAttention|SmolLM2-135M|Qwen\S*|ChatTS-\S*|AdamW|Adam|"
     r"Adafactor|Muon|BAdam|SGD|Adagrad|RMSprop|GaLore|APOLLO|LOMO|AdaLomo|Schedule-Free|RAdam|StableAdamW|GrokAdamW|"
     r"YaRN|TensorBoard|Weights & Biases|MLflow|SwanLab|Trackio|OFT|VeRA|LoHa|LoKr|IA3|MiSS|RandLoRA|HRA|OLoRA|"
-    r"DPO|KTO|ORPO|CPO|SimPO|IPO|EXO|NCA|BCO|SPPO|AOT|APO|DiscoPOP|zero|down|sigmoid|hinge|Jensen|Shannon|Beta|"
+    r"DPO|KTO|ORPO|GRPO|RLOO|PPO|DAPO|BNPO|GSPO|Dr|Top-p|Top-k|CPO|SimPO|IPO|EXO|NCA|BCO|SPPO|AOT|APO|DiscoPOP|zero|down|sigmoid|hinge|Jensen|Shannon|Beta|"
     r"bf16|fp16|fp32|nf4|fp4|SmolLM2|float16|float32|bfloat16|beta|β|GB|MB|kB|token|tokens|SHA|URL|ID)*$"
 )
 

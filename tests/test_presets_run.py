@@ -7,7 +7,7 @@ import pytest
 from tests.engine_runs import Bench
 from tests.preference_rows import write_rows
 from tsft.config.schema import with_values
-from tsft.config.stages import answers_of
+from tsft.config.stages import SAMPLED, answers_of
 from tsft.data.synth.demo import DEMO_NAME, materialise_demo
 from tsft.store.presets import Preset, read_preset, shipped_presets
 
@@ -25,6 +25,8 @@ def test_a_shipped_preset_trains_two_steps(preset: Preset, bench: Bench) -> None
     for name in config.data.datasets:
         if name not in (DEMO_NAME, rows.stem):
             shutil.copy(rows, bench.workspace.datasets / f"{name}{rows.suffix}")
+    # Eight answers to each question would be half a minute for two steps.
+    few = {"sampling.answers": 2, "sampling.max_tokens": 8} if config.data.task in SAMPLED else {}
     config = with_values(
         config,
         {
@@ -33,6 +35,7 @@ def test_a_shipped_preset_trains_two_steps(preset: Preset, bench: Bench) -> None
             "schedule.max_steps": 2,
             "schedule.gradient_accumulation": min(2, config.schedule.gradient_accumulation),
             "schedule.threads": 1,
+            **few,
         },
     )
     state = bench.run(config)

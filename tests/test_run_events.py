@@ -17,6 +17,7 @@ from tsft.run.events import (
     CheckpointSaved,
     CommandGiven,
     DataUsed,
+    DrawnAnswer,
     Event,
     Failed,
     Finished,
@@ -45,6 +46,9 @@ SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     Group: st.builds(Group, TEXT, st.integers(0, 10**12), FLOAT),
     DataUsed: st.builds(DataUsed, TEXT, st.integers(0, 9), st.integers(0, 9), TEXT),
     Probe: st.builds(Probe, TEXT, TEXT, TEXT),
+    DrawnAnswer: st.builds(
+        DrawnAnswer, TEXT, st.none() | FLOAT, st.lists(st.tuples(TEXT, FLOAT), max_size=2).map(tuple)
+    ),
 }
 
 

@@ -13,9 +13,11 @@ from tests.fakes import FakeEngine
 from tsft.config.run_config import RunConfig
 from tsft.data.labelling.answers import Wanted, answer_from
 from tsft.data.labelling.inbox import Inbox, flag, new_item
-from tsft.data.labelling.items import ACCEPTED, CORRECTED, OPEN, REJECTED, Mark
+from tsft.data.labelling.items import ACCEPTED, CORRECTED, OPEN, REJECTED, Edit, Mark
+from tsft.data.preferences.corrections import Corrections
+from tsft.data.preferences.writing import write_kept
 from tsft.errors import Problem, UserError, message
-from tsft.i18n import LANGUAGES, translate
+from tsft.i18n import LANGUAGES, sentences, translate
 from tsft.run.answers import WRITING, Answer, Answering, AnswerOptions, Question, Tell
 from tsft.run.ports import Stopped
 from tsft.store.workspace import open_workspace
@@ -26,6 +28,7 @@ from tsft.ui.data.jobs import DONE, Jobs
 from tsft.ui.data.label_drafts import Drafted, config_of, drafting
 from tsft.ui.data.label_fill import Collected, collecting
 from tsft.ui.data.label_items import Looking, _decide, keep
+from tsft.ui.data.label_save import FORMS, told_html
 from tsft.ui.data.room import DataRoom
 from tsft.ui.data.send_to_label import send_row
 from tsft.ui.page import build_page
@@ -251,3 +254,16 @@ def test_what_somebody_has_decided_is_not_written_over(inbox: Inbox) -> None:
         keep(inbox, seen, edit.question, "too late", "ann")
     assert (refused.value.message.key, refused.value.message.values["by"]) == ("label.decided", "bob")
     assert inbox.get(item_id).edit == edit
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_was_corrected_is_saved_as_preferences_and_told(inbox: Inbox, tmp_path: Path, language: str) -> None:
+    item_id = put(inbox)
+    question = inbox.get(item_id).edit.question
+    inbox.draft(item_id, "It falls.", "builtin", "", question)
+    told, is_done = _decide(inbox, "correct", looking(inbox, item_id), Edit(question, "It rises."), "ada", language)
+    assert is_done, told
+    written = write_kept(Corrections(inbox), "pairs", "mended", tmp_path / "sets", tmp_path / "cache", by="ada")
+    html = told_html(written, language)
+    assert html.startswith('<div class="box calm"') and "mended" in html and "{" not in html
+    assert {f"page.data.label.form.{each}" for each in FORMS} <= set(sentences(language))

@@ -56,6 +56,8 @@ class Session:
             self.at = _place(Words(), tab)
         self.desk = Desk(self.at, self.room, lambda request: "ada")
         self.names = {id(getattr(self.at, each.name)): each.name for each in dataclasses.fields(self.at)}
+        box = self.at.prefer
+        self.names |= {id(each): f"prefer_{name}" for name, each in {**box.controls, **vars(box)}.items()}
 
     def named(self, updates: dict[Any, Any]) -> dict[str, Any]:
         controls = {id(each): name for name, each in self.at.form.controls.items()}

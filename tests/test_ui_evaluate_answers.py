@@ -280,6 +280,8 @@ def test_a_row_goes_into_the_label_room_once_with_what_was_answered(room: Evalua
     item = room.data.inbox.items()[-1]
     assert item.source["kind"] == "evaluate" and item.source["row"] == 4 and item.source["name"] == "first look"
     assert "base: <b>no idea</b>" in item.note
+    wrong = room.data.inbox.get(item.id).given.meta["wrong_answers"]
+    assert wrong == [{"model": "base", "text": "<b>no idea</b>"}]
 
 
 def test_a_row_whose_dataset_is_gone_or_changed_says_so(tmp_path: Path) -> None:

@@ -190,9 +190,11 @@ def _data_fix(options: argparse.Namespace, language: str) -> int:
 
 
 def _data_make(options: argparse.Namespace, language: str) -> int:
-    """`data synth` and `data build`."""
+    """`data synth`, `data build` and `data prefer`."""
     if options.command == "data synth":
         from tsft.synth_commands import synth as make
+    elif options.command == "data prefer":
+        from tsft.preference_commands import prefer_rows as make
     else:
         from tsft.build_commands import build_rows as make
     make(options, language, print)
@@ -374,6 +376,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "data fix": _data_fix,
     "data synth": _data_make,
     "data build": _data_make,
+    "data prefer": _data_make,
     "data list": _data_files,
     "data import": _data_files,
     "data export": _data_files,

@@ -15,6 +15,7 @@ from tsft.errors import Problem, UserError, message
 from tsft.evaluation_flags import add_evaluate, add_predict
 from tsft.i18n import LANGUAGES, translate
 from tsft.model_flags import add_get, add_new
+from tsft.preference_flags import add_prefer
 from tsft.run.events import COMMANDS
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
@@ -90,7 +91,7 @@ EXPORT_FLAGS: tuple[tuple[str, str, str | float], ...] = (
 )
 # Runs that `runs list` shows unless told.
 SHOWN_RUNS = 200
-_OWN_FLAGS = ("--help", "--version", "--workspace", "--lang", "--queue", "--sweep", "--name")
+_OWN_FLAGS = ("--help", "--version", "--workspace", "--lang", "--queue", "--sweep", "--name", "--print-command")
 
 
 def command_parser(language: str, *, with_settings: bool = True) -> argparse.ArgumentParser:
@@ -111,6 +112,8 @@ def command_parser(language: str, *, with_settings: bool = True) -> argparse.Arg
         metavar="SETTING=VALUE,VALUE",
         help=translate(language, "cli.help.sweep"),
     )
+    print_help = translate(language, "cli.help.print_command")
+    train.add_argument("--print-command", action="store_true", help=print_help)
     train.epilog = settings_help(language) if with_settings else ""
     train.formatter_class = argparse.RawDescriptionHelpFormatter
 
@@ -172,6 +175,7 @@ def add_data_commands(data: Any, language: str, shared: argparse.ArgumentParser)
 
     _add_synth(_command(data, "synth", "data synth", language, shared), language)
     _add_build(_command(data, "build", "data build", language, shared), language)
+    add_prefer(_command(data, "prefer", "data prefer", language, shared), language)
 
 
 def _add_synth(parser: argparse.ArgumentParser, language: str) -> None:
@@ -295,6 +299,8 @@ def _add_runs(commands: Any, language: str, shared: argparse.ArgumentParser) -> 
     for onward in (resume, extend):
         onward.add_argument("run", metavar="RUN")
         onward.add_argument("--step", type=int, default=0, metavar="N", help=translate(language, "cli.help.step"))
+        count_help = translate(language, "cli.help.processes")
+        onward.add_argument("--processes", type=int, default=0, metavar="N", help=count_help)
         _add_waiting(onward, language)
     extend.add_argument("epochs", type=_positive, metavar="EPOCHS")
     clone = _command(runs, "clone", "runs clone", language, shared)
@@ -310,6 +316,7 @@ def _add_runs(commands: Any, language: str, shared: argparse.ArgumentParser) -> 
     tag.add_argument("--remove", action="store_true", help=translate(language, "cli.help.remove_tag"))
     for name in COMMANDS:
         asked = _command(runs, name.replace("_", "-"), f"runs {name}", language, shared)
+        asked.add_argument("run", nargs="?", default="", metavar="RUN", help=translate(language, "cli.help.asked_run"))
         if name == "discard":
             asked.add_argument("--yes", action="store_true", help=translate(language, "cli.help.yes"))
     bundle = _command(runs, "bundle", "runs bundle", language, shared)

@@ -10,6 +10,7 @@ from tsft.config.sweep import parse_values, sweep_configs
 from tsft.engine.control import refuse_impossible
 from tsft.errors import UserError, message
 from tsft.i18n import translate
+from tsft.run.state import ACTIVE
 from tsft.store.commands import ask
 from tsft.store.debug_bundle import bundle_name, debug_bundle
 from tsft.store.record import Record
@@ -78,10 +79,16 @@ def delete(options: argparse.Namespace, language: str, agrees: Callable[[str], b
 
 
 def give(options: argparse.Namespace, language: str, by: str, agrees: Callable[[str], bool]) -> tuple[bool, str]:
-    """Ask the run in progress for the command that was typed; whether it was asked, and the sentence that says so."""
-    command = options.command.removeprefix("runs ")
-    run = Record(open_workspace(options.workspace)).active()
-    if run is None:
+    """Ask the run in progress, or the one that is named, for the command that was typed.
+
+    Whether it was asked, and the sentence that says so.
+    """
+    command, record = options.command.removeprefix("runs "), Record(open_workspace(options.workspace))
+    run = record.active()
+    if options.run:
+        record.sweep()
+        run = record.find(options.run)
+    if run is None or run.status not in ACTIVE:
         return False, translate(language, "cli.nothing_runs")
     refuse_impossible(command, run_config(run.folder), run.name)
     question = translate(language, "cli.discard_ask", name=run.name, step=run.step)

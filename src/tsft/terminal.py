@@ -172,6 +172,9 @@ def describe(state: RunState, language: str) -> str:
         parts.append(translate(language, "cli.validation_loss", value=number(state.validation_loss.last)))
     if state.answer_score.last is not None:
         parts.append(translate(language, "cli.answer_score", percent=f"{100 * state.answer_score.last:.1f}"))
+    for name in ("mean_reward", "validation_mean_reward"):
+        if name in state.measured and state.measured[name].last is not None:
+            parts.append(translate(language, f"cli.{name}", value=number(state.measured[name].last)))
     for name in ("accuracy", "validation_accuracy"):
         if name in state.measured and state.measured[name].last is not None:
             percent = f"{100 * (state.measured[name].last or 0.0):.1f}"
@@ -276,7 +279,7 @@ class _LineView:
     def show(self, state: RunState) -> None:
         for note in self._notes.new(state):
             self.tell(note)
-        mark = (state.phase, state.validation_loss.last)
+        mark = (state.phase, state.validation_loss.last, state.measured.get("validation_mean_reward"))
         is_due = time.monotonic() - self._line_at > LINE_SECONDS and state.phase == "training"
         if mark == self._shown and not is_due:
             return

@@ -1,21 +1,28 @@
 """The commands that train: `tsft train`, what goes on with a run, and working the queue off in the terminal."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsft.config.codec import read_config
+from tsft.atomic import write_json
+from tsft.config.codec import read_config, to_json
 from tsft.config.run_config import RunConfig
+from tsft.config.schema import with_values
 from tsft.endings import BAD_SETTINGS, FAILED, FINISHED, STOPPED, print_end, print_problems, tell, user
 from tsft.engine.engine import Engine
-from tsft.errors import Problem
+from tsft.errors import Problem, UserError, message
 from tsft.flags import read_settings
+from tsft.i18n import translate
 from tsft.run.board import replay
+from tsft.run.deepspeed import deepspeed_options
+from tsft.run.launch_lines import machine_lines, slurm_script
 from tsft.run.state import ACTIVE
 from tsft.run_commands import sweep_of, waiting_lines
+from tsft.store.launches import write_launch
 from tsft.store.presets import load_preset
 from tsft.store.record import Record, busy
-from tsft.store.runs import run_config
+from tsft.store.runs import RunInfo, run_config
 from tsft.store.workspace import Workspace, open_workspace
 from tsft.terminal import follow, was_interrupted
 
@@ -29,9 +36,11 @@ def train(options: argparse.Namespace, language: str, flat: dict[str, str], foun
         return BAD_SETTINGS
     if options.queue or options.sweep:
         return _enqueue(workspace, config, language, options.sweep)
-    engine = _engine(workspace)
+    engine = _engine(workspace, may_wait=options.print_command)
     if print_problems(engine.check(config), language):
         return BAD_SETTINGS
+    if options.print_command:
+        return _print_command(workspace, config, language)
     return _follow(engine, engine.start(config, by=user()), workspace, language)
 
 
@@ -51,7 +60,10 @@ def clone(options: argparse.Namespace, language: str, flat: dict[str, str], foun
 def resume(options: argparse.Namespace, language: str) -> int:
     """Go on with a run: to its end, from an earlier checkpoint, or for some epochs more."""
     workspace = open_workspace(options.workspace)
-    run = Record(workspace).find(options.run)
+    record = Record(workspace)
+    run = record.find(options.run)
+    if options.processes:
+        _change_processes(record, run, options.processes)
     onward = (run.id, user(), options.step, getattr(options, "epochs", 0.0))
     engine = _engine(workspace, may_wait=options.queue)
     if options.queue:
@@ -60,6 +72,15 @@ def resume(options: argparse.Namespace, language: str) -> int:
     # The errors are told by `resume` itself, after what else may be in the way.
     print_problems((each for each in engine.check(run_config(run.folder)) if each.is_warning), language)
     return _follow(engine, engine.resume(*onward), workspace, language)
+
+
+def _change_processes(record: Record, run: RunInfo, count: int) -> None:
+    """From now on the run has so many processes; what of its checkpoint does not fit them is told when it begins."""
+    active = record.active()
+    if active is not None and active.id == run.id:
+        raise UserError(message("record.run_active", name=run.name))
+    config = with_values(run_config(run.folder), {"processes.count": count})
+    write_json(run.folder.config, to_json(config))
 
 
 def run_queue(options: argparse.Namespace, language: str) -> int:
@@ -75,6 +96,21 @@ def run_queue(options: argparse.Namespace, language: str) -> int:
     if record.waiting():
         tell(waiting_lines(record, language)[-1])
     return worst
+
+
+def _print_command(workspace: Workspace, config: RunConfig, language: str) -> int:
+    """What starts the run by hand: a line for each machine, and a script for SLURM; comments say what is what."""
+    path = write_launch(workspace, config)
+    tell(f"# {translate(language, 'launch.lines')}")
+    for line in machine_lines(config, path, workspace.root):
+        tell(line)
+    tell(f"\n# {translate(language, 'launch.slurm')}")
+    tell(slurm_script(config, path, workspace.root))
+    if config.processes.strategy.startswith("deepspeed"):
+        tell(f"# {translate(language, 'launch.deepspeed')}")
+        for line in json.dumps(deepspeed_options(config), indent=2).splitlines():
+            tell(f"# {line}")
+    return FINISHED
 
 
 def _enqueue(workspace: Workspace, config: RunConfig, language: str, told: Sequence[str] = (), parent: str = "") -> int:

@@ -144,6 +144,29 @@ def test_two_columns_are_asked_about_streamed_stopped_compared_and_saved_as_a_ro
     assert "What happens?" in page.locator("#label-question textarea").input_value()
 
 
+def test_thumbs_on_a_phone_are_counted_replaced_and_made_a_dataset(
+    open_page: Callable[..., Any], served: Served, engine: ChatEngine
+) -> None:
+    (served.workspace.chat / "verdicts.jsonl").unlink(missing_ok=True)
+    page = opened(open_page, **PHONE)
+    attach_pasted(page, "1 2 3 4 5 6 7 8 9", "load")
+    ask(page, "Up or down?")
+    own = answered(page)
+    own.locator("[data-do=up]").tap()
+    page.wait_for_selector("#chat-turns [data-do=up][aria-pressed=true]")
+    own.locator("[data-do=down]").tap()
+    page.wait_for_selector("#chat-turns [data-do=down][aria-pressed=true]")
+    assert page.locator("#chat-turns [data-do=up][aria-pressed=true]").count() == 0
+    page.locator("#chat-verdicts > button.label-wrap").tap()
+    page.wait_for_function("document.querySelector('#chat-verdict-counts').innerText.includes('0 good, 1 bad')")
+    page.locator("#chat-verdict-kind input").tap()
+    page.get_by_role("option", name="single answers").tap()
+    page.locator("#chat-verdict-make").tap()
+    page.wait_for_function("document.querySelector('#chat-verdict-said').innerText.includes('The Data tab shows')")
+    assert '"kto_tag":false' in (served.workspace.datasets / "chat-verdicts.jsonl").read_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
+
+
 def _asked(engine: ChatEngine) -> list[tuple[str, int]]:
     return [(config.model.continue_from, len(question.series)) for config, question, _ in engine.asked_of]
 

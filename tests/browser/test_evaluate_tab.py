@@ -118,3 +118,22 @@ def test_a_chinese_phone_reads_the_report_and_a_row_without_scrolling_sideways(s
     page.wait_for_selector(".answer-card .series-panel[data-drawn]")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert "发送到标注室" in page.inner_text(".answer-card")
+
+
+def test_preference_rows_are_counted_and_written_from_the_answers_in_view(served: Served, open_page: Any) -> None:
+    page = open_page()
+    open_tab(page)
+    page.click("#evaluate-prefer > button.label-wrap")
+    page.wait_for_selector("#set-prefer-margin input")
+    page.click("#prefer-count")
+    page.wait_for_function("document.querySelector('#prefer-said').innerText.includes('pairs from')")
+    page.click("#set-prefer-kind input")
+    page.get_by_role("option", name="single answers").click()
+    page.wait_for_selector("#set-prefer-good input")
+    page.wait_for_selector("#set-prefer-margin", state="hidden")
+    page.fill("#set-prefer-name textarea, #set-prefer-name input", "judged by scores")
+    page.click("#prefer-write")
+    page.wait_for_function("document.querySelector('#prefer-said').innerText.includes('The Data tab shows')")
+    assert (served.workspace.datasets / "judged_by_scores.jsonl").is_file()
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -29,6 +29,9 @@ VARIANTS: tuple[dict[str, str], ...] = (
     {"quantization.method": "bitsandbytes", "data.task": "cpo"},
     {"data.task": "kto"},
     {"data.task": "reward"},
+    {"data.task": "grpo"},
+    {"data.task": "rloo"},
+    {"data.task": "ppo"},
 )
 # Names, formats and units that a Chinese text keeps in Latin letters; and what the presets and fakes hold as data.
 NAMES = {
@@ -40,6 +43,7 @@ NAMES = {
     "APOLLO", "AdamW", "BAdam", "Biases", "GaLore", "Hub", "Liger", "MLflow", "Muon", "NEFTune", "NVIDIA", "RoPE",
     "Space", "SwanLab", "TensorBoard", "Trackio", "TrainingArguments", "Weights", "experiment", "kernel",
     "liger", "sync", "transformers", "wandb", "FILE", "POSIX", "Python", "shell", "train",
+    "GRPO", "RLOO", "PPO", "DAPO", "BNPO", "GSPO", "GAE", "Top",
     "bitsandbytes", "torchao", "chosen", "rejected", "hinge", "sigmoid",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z][A-Za-z+]{2,}")

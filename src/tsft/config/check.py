@@ -10,8 +10,10 @@ from tsft.config.data_rules import check_both_sides
 from tsft.config.fields import ABOVE_ZERO
 from tsft.config.metrics import ANSWER_SCORE
 from tsft.config.probe_rules import check_probes
+from tsft.config.process_rules import check_processes
 from tsft.config.quantization_rules import check_quantization
 from tsft.config.run_config import RunConfig
+from tsft.config.sampled_rules import check_sampled
 from tsft.config.scheduler_options import check_scheduler_options
 from tsft.config.schema import Setting, is_active, settings, value_of
 from tsft.config.stage_rules import check_stage
@@ -72,8 +74,10 @@ def _check_together(config: RunConfig) -> Iterator[Problem]:
         yield Problem(field, message("check.change_on_result"))
     yield from _check_tuning(config)
     yield from check_stage(config)
+    yield from check_sampled(config)
     yield from check_adapter(config)
     yield from check_quantization(config)
+    yield from check_processes(config)
     yield from check_optimizer(config)
     yield from _check_schedule(config)
     yield from check_probes(config)

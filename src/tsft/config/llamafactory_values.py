@@ -7,6 +7,7 @@ from typing import Any
 from tsft.config.catalog import BASE_MODELS, base_model
 from tsft.config.llamafactory_names import ARGUMENTS, SAME_OPTIMIZERS, SWITCHED_OPTIMIZERS
 from tsft.config.llamafactory_preferences import PREFERENCE_CONVERTERS
+from tsft.config.llamafactory_processes import PROCESS_CONVERTERS
 from tsft.config.llamafactory_tuning import TUNING_CONVERTERS
 from tsft.config.llamafactory_work import OFF, Work, is_on
 from tsft.config.optimizers import OPTIMIZERS
@@ -274,6 +275,7 @@ CONVERTERS: Mapping[str, Callable[[Work, str, Any], None]] = {
     "train_on_prompt": _train_on,
     "mask_history": _train_on,
     **PREFERENCE_CONVERTERS,
+    **PROCESS_CONVERTERS,
     **TUNING_CONVERTERS,
     "project": _project,
     "swanlab_project": _project,

@@ -12,4 +12,7 @@ class Metric:
 
 
 VALIDATION_LOSS, ANSWER_SCORE = "validation_loss", "answer_score"
+# What the answers to the validation rows are worth, in the place of a loss where a run learns from its own answers.
+MEAN_REWARD = "mean_reward"
 METRICS = {each.name: each for each in (Metric(VALIDATION_LOSS), Metric(ANSWER_SCORE, is_lower_better=False))}
+REWARD_METRIC = Metric(MEAN_REWARD, is_lower_better=False)

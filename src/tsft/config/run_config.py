@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tsft.config.fields import ABOVE_ZERO, section, setting
 from tsft.config.metrics import METRICS
 from tsft.config.optimizers import OPTIMIZERS, names_of
+from tsft.config.sampled_settings import GrpoSettings, PpoSettings, RewardsSettings, RlooSettings, SamplingSettings
 from tsft.config.stages import (
     CPO_LOSSES,
     DIVERGENCES,
@@ -37,6 +38,10 @@ STOPS = ("stopping.early", ("auto", "on"))
 BITSANDBYTES = ("quantization.method", ("bitsandbytes",))
 FOUR_BITS = ("quantization.bits", ("4",))
 SFT = ("data.task", ("sft",))
+STRATEGIES = ("ddp", "fsdp2", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3")
+DEEPSPEED = ("processes.strategy", STRATEGIES[2:])
+# What each process holds only a part of the weights with.
+SHARDED = ("fsdp2", "deepspeed_zero3")
 REWARD, DPO, SIMPO, ORPO, CPO, KTO = (("data.task", (task,)) for task in ("reward", *PREFERENCES, "kto"))
 # Beginnings of LoRA that neither read nor change the weights under it.
 PLAIN_BEGINNINGS = ("default", "gaussian")
@@ -44,19 +49,9 @@ ROPE = ("linear", "dynamic", "yarn", "llama3")
 TRACKERS = ("tensorboard", "wandb", "mlflow", "swanlab", "trackio")
 
 SCHEDULERS = (
-    "linear",
-    "cosine",
-    "cosine_with_restarts",
-    "polynomial",
-    "constant",
-    "constant_with_warmup",
-    "inverse_sqrt",
-    "reduce_lr_on_plateau",
-    "cosine_with_min_lr",
-    "cosine_warmup_with_min_lr",
-    "warmup_stable_decay",
-    "greedy",
-)
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt",
+    "reduce_lr_on_plateau", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay", "greedy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -308,6 +303,22 @@ class ProbeSettings:
 
 
 @dataclass(frozen=True)
+class ProcessSettings:
+    """Several processes that train one model together, each on a GPU of its own or on a share of the CPU's cores."""
+
+    count: int = setting(1, low=1, high=1024)
+    strategy: str = setting("ddp", choices=STRATEGIES)
+    offload_optimizer: bool = setting(False, when=DEEPSPEED)
+    offload_parameters: bool = setting(False, when=("processes.strategy", SHARDED))
+    machines: int = setting(1, low=1, high=1024, advanced=True)
+    address: str = setting("", advanced=True)
+    port: int = setting(29_500, low=1, high=65_535, advanced=True)
+    options: str = setting("", widget="json", advanced=True, when=DEEPSPEED)
+    timeout_minutes: float = setting(30.0, low=ABOVE_ZERO, high=100_000.0, unit="minutes", advanced=True)
+    silence_minutes: float = setting(30.0, low=0.0, high=100_000.0, unit="minutes", advanced=True)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """All settings of one run; always saved whole, so that nothing is ever inferred from absence."""
 
@@ -319,6 +330,11 @@ class RunConfig:
     orpo: OrpoSettings = section(OrpoSettings)
     cpo: CpoSettings = section(CpoSettings)
     kto: KtoSettings = section(KtoSettings)
+    rewards: RewardsSettings = section(RewardsSettings)
+    sampling: SamplingSettings = section(SamplingSettings)
+    grpo: GrpoSettings = section(GrpoSettings)
+    rloo: RlooSettings = section(RlooSettings)
+    ppo: PpoSettings = section(PpoSettings)
     encoder: EncoderSettings = section(EncoderSettings)
     tuning: TuningSettings = section(TuningSettings)
     lora: LoraSettings = section(LoraSettings)
@@ -329,6 +345,7 @@ class RunConfig:
     apollo: ApolloSettings = section(ApolloSettings)
     badam: BadamSettings = section(BadamSettings)
     schedule: ScheduleSettings = section(ScheduleSettings)
+    processes: ProcessSettings = section(ProcessSettings)
     stopping: StoppingSettings = section(StoppingSettings)
     probes: ProbeSettings = section(ProbeSettings)
     output: OutputSettings = section(OutputSettings)

@@ -5,9 +5,12 @@ PREFERENCES = ("dpo", "simpo", "orpo", "cpo")
 PAIRED = ("reward", *PREFERENCES)
 # Learns from single answers that were judged.
 JUDGED = ("kto",)
-STAGES = ("sft", "pretraining", *PAIRED, *JUDGED)
-# Compare the model with the one it began as.
+# Compare the model with the one it began as, whatever the settings.
 REFERRING = ("dpo", "kto")
+# Learn from answers that the model writes itself, by what they are worth; the first two compare several to a question.
+GROUPED = ("grpo", "rloo")
+SAMPLED = (*GROUPED, "ppo")
+STAGES = ("sft", "pretraining", *PAIRED, *JUDGED, *SAMPLED)
 
 DPO_LOSSES = (
     "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot", "aot_unpaired",
@@ -19,10 +22,17 @@ DIVERGING = ("sigmoid", "hinge", "ipo", "exo_pair", "robust", "discopop", "sigmo
 DIVERGENCES = ("reverse_kl", "forward_kl", "js_divergence")
 CPO_LOSSES = ("sigmoid", "hinge", "ipo")
 KTO_LOSSES = ("kto", "apo_zero_unpaired")
+GRPO_LOSSES = ("dapo", "grpo", "bnpo", "dr_grpo")
+# What an answer can be rewarded for; each is the name of its weight in the section `rewards`.
+REWARDS = ("score", "format", "overlap", "closeness", "length")
+# Those of them that need a label to compare with.
+LABELLED_REWARDS = ("score", "format", "overlap", "closeness")
 
 
 def answers_of(task: str) -> str:
-    """What of a row's answers the task learns from: "one", a "pair" of them, or "judged" ones."""
+    """What of a row's answers the task learns from: "one", a "pair" of them, "judged" ones; or it is only "asked"."""
     if task in PAIRED:
         return "pair"
+    if task in SAMPLED:
+        return "asked"
     return "judged" if task in JUDGED else "one"

@@ -2,6 +2,7 @@
 but a column vector, which it flattens and notes."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tsft.data.checks.quality import meta_of
 from tsft.data.examples import PLACEHOLDER, refuse
 from tsft.data.files import json_type
 from tsft.data.mapping import PLAIN_TEXT, ColumnMapping
@@ -27,7 +29,7 @@ _STRAY = re.compile(r"</?ts\s*/?>")
 
 @dataclass(frozen=True)
 class CheckedRow:
-    """A trainable row and what is worth knowing about it; rejected and is_good as in `Example`."""
+    """A trainable row and what is worth knowing about it; rejected, is_good and label as in `Example`."""
 
     turns: list[dict[str, str]]
     series: list[np.ndarray]
@@ -36,6 +38,7 @@ class CheckedRow:
     notes: list[Message] = field(default_factory=list)
     rejected: str | None = None
     is_good: bool | None = None
+    label: str = ""
 
 
 def check_record(record: Mapping[str, Any], mapping: ColumnMapping) -> CheckedRow:
@@ -59,7 +62,12 @@ def check_record(record: Mapping[str, Any], mapping: ColumnMapping) -> CheckedRo
     if not series:
         notes.append(message("data.note.no_series"))
     warnings = _check_values(series)
-    return CheckedRow(turns, series, _key(turns, series), warnings, notes, rejected, is_good)
+    return CheckedRow(turns, series, _key(turns, series), warnings, notes, rejected, is_good, _label_text(record))
+
+
+def _label_text(record: Mapping[str, Any]) -> str:
+    label = meta_of(record).get("label")
+    return json.dumps(label, default=str) if isinstance(label, Mapping) and label.get("fields") else ""
 
 
 def _check_turns(turns: Sequence[Mapping[str, str]]) -> None:

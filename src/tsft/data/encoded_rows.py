@@ -1,9 +1,9 @@
 """The encoded rows of one dataset in an Arrow cache, ready for batches: ids, labels, scaled series, lengths."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from tsft.data.arrow_cache import (
     throttled,
 )
 from tsft.data.budget import Budget, FittedRow, fit, patch_count, pieces
-from tsft.data.encoding import RowEncoder
+from tsft.data.encoding import EncodedRow, PromptEncoder, RowEncoder
 from tsft.data.examples import Example, Findings, RowRefused, refuse
 from tsft.data.mapping import PLAIN_TEXT
 from tsft.data.readers import ExampleRows
@@ -42,12 +42,14 @@ SCHEMA = pa.schema(
         ("series_key", pa.int64()),
     ]
 )
-# What of a row's answers is encoded. one: the answer, or the better of two; pair: both; judged: each with its verdict.
-ANSWERS = ("one", "pair", "judged")
+# What of a row's answers is encoded. one: the answer, or the better of two; pair: both; judged: each with its verdict;
+# asked: none, the row ends with the question.
+ANSWERS = ("one", "pair", "judged", "asked")
 _EXTRA = {
     "one": [],
     "pair": [pa.field("rejected_ids", pa.list_(pa.int32())), pa.field("rejected_labels", pa.list_(pa.int32()))],
     "judged": [pa.field("is_good", pa.int32())],
+    "asked": [pa.field("label", pa.string())],
 }
 
 
@@ -55,14 +57,15 @@ class EncodedRows:
     """The encoded rows of one dataset, memory-mapped. A row is a dict of input_ids, labels and values.
 
     input_ids and labels are lists of int; values is a list of float32[L], one a series, copies that may be written to.
-    A pair has rejected_ids and rejected_labels besides, over the same series; a judged answer has is_good, 0 or 1.
+    A pair has rejected_ids and rejected_labels besides, over the same series; a judged answer has is_good, 0 or 1; a
+    question has no labels to train on, but its label as JSON text ("" where the row has none).
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._rows = MappedRows(folder)
         self._lists = [name for name in ("rejected_ids", "rejected_labels") if name in self._rows.names]
-        self._numbers = [name for name in ("is_good",) if name in self._rows.names]
+        self._cells = [name for name in ("is_good", "label") if name in self._rows.names]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -79,7 +82,7 @@ class EncodedRows:
             "labels": list_slice(batch, "labels", place).tolist(),
             "values": np.split(flat, ends[:-1]) if len(ends) else [],
             **{name: list_slice(batch, name, place).tolist() for name in self._lists},
-            **{name: batch.column(name)[place].as_py() for name in self._numbers},
+            **{name: batch.column(name)[place].as_py() for name in self._cells},
         }
 
     def column(self, name: str) -> np.ndarray:
@@ -107,6 +110,7 @@ class EncodingPlan:
     sample_seed: int = 0
     takes_text: bool = False
     answers: str = "one"
+    needs_label: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,7 @@ def encode_rows(
     budget = plan.budget
     settings = [budget.cutoff_length, budget.overlong, budget.train_on, plan.system_prompt, plan.takes_text]
     settings += [plan.answers] if plan.answers != "one" else []
+    settings += ["labelled"] if plan.needs_label else []
     chosen = _sample(len(examples), plan)
     sampling = (plan.sample_rows, plan.sample_seed) if len(chosen) < len(examples) else ()
     key = fingerprint(ENCODING_VERSION, source_key, encoder.fingerprint, settings, sampling)
@@ -198,11 +203,16 @@ def _encode_all(
 
 @dataclass(frozen=True)
 class FittedAnswers:
-    """A fitted row, with the worse answer over the same series for a pair, or with the verdict on its own."""
+    """A fitted row, with the worse answer over the same series for a pair, or with the verdict on its own.
+
+    question: the same without the answer, where only that is asked; label: what a right answer says, as JSON text.
+    """
 
     row: FittedRow
     rejected: FittedRow | None = None
     is_good: bool | None = None
+    question: EncodedRow | None = None
+    label: str = ""
 
 
 def fitted(example: Example, encoder: RowEncoder, plan: EncodingPlan) -> list[FittedAnswers]:
@@ -222,6 +232,8 @@ def fitted(example: Example, encoder: RowEncoder, plan: EncodingPlan) -> list[Fi
         return [_fitted_pair(turns, example.rejected, example.series, encoder, plan.budget)]
     if plan.answers == "judged":
         return _judged(turns, example, encoder, plan.budget)
+    if plan.answers == "asked":
+        return [_asked(turns, example, encoder, plan)]
     if example.is_good is False:
         raise refuse("data.row.judged_bad")
     return [FittedAnswers(_learnable(fit(turns, example.series, encoder, plan.budget)))]
@@ -236,6 +248,17 @@ def _judged(turns: list[dict[str, str]], example: Example, encoder: RowEncoder, 
         raise refuse("data.row.no_verdict")
     row = _learnable(fit(turns, example.series, encoder, budget))
     return [FittedAnswers(row, is_good=example.is_good)]
+
+
+def _asked(turns: list[dict[str, str]], example: Example, encoder: RowEncoder, plan: EncodingPlan) -> FittedAnswers:
+    """The question as it is: of a shortened series the label would say what is not there any more."""
+    if turns[0]["role"] == PLAIN_TEXT:
+        raise refuse("data.row.text_needs_pretraining")
+    if plan.needs_label and not example.label:
+        raise refuse("data.row.no_label")
+    row = fit(turns, example.series, encoder, replace(plan.budget, overlong="drop"))
+    question = cast(PromptEncoder, encoder).prompt(row.turns[:-1], row.series)
+    return FittedAnswers(row, question=question, label=example.label)
 
 
 def _fitted_pair(
@@ -273,8 +296,9 @@ def with_system(turns: list[dict[str, str]], system_prompt: str) -> list[dict[st
 
 
 def _columns(fitted: FittedAnswers, patch_size: int) -> dict[str, Any]:
-    encoded = fitted.row.encoded
-    labels = np.asarray(encoded.labels, dtype=np.int32)
+    encoded = fitted.question or fitted.row.encoded
+    learnt = np.asarray(fitted.row.encoded.labels, dtype=np.int32)
+    labels = learnt if fitted.question is None else np.full(len(encoded.input_ids), -100, dtype=np.int32)
     values = [np.asarray(points, dtype=np.float32).reshape(-1) for points in encoded.values]
     columns: dict[str, Any] = {
         "input_ids": np.asarray(encoded.input_ids, dtype=np.int32),
@@ -283,9 +307,11 @@ def _columns(fitted: FittedAnswers, patch_size: int) -> dict[str, Any]:
         "value_lengths": np.array([len(points) for points in values], dtype=np.int32),
         "length": len(encoded.input_ids),
         "patches": patch_count(encoded, patch_size),
-        # The first token of a row has nothing before it to be predicted from.
-        "trained": int(np.count_nonzero(labels[1:] != -100)),
+        # The first token of a row has nothing before it to be predicted from. Of a question: what its answer has.
+        "trained": int(np.count_nonzero(learnt[1:] != -100)),
     }
+    if fitted.question is not None:
+        columns["label"] = fitted.label
     if fitted.is_good is not None:
         columns["is_good"] = int(fitted.is_good)
     if fitted.rejected is not None:

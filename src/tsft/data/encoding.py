@@ -31,6 +31,12 @@ class RowEncoder(Protocol):
     ) -> EncodedRow: ...
 
 
+class PromptEncoder(RowEncoder, Protocol):
+    """A processor that also makes prompts: rows that end where the assistant is to go on, without labels."""
+
+    def prompt(self, turns: Sequence[Mapping[str, str]], series: Sequence[np.ndarray]) -> EncodedRow: ...
+
+
 class RowReader(RowEncoder, Protocol):
     """A processor that also shows what it made of a row: for the viewer."""
 

@@ -21,6 +21,7 @@ class Example:
     """One checked row: its place in the source, its turns and its raw series (float64[L] each).
 
     rejected: a worse answer than the last turn's, None where there is none. is_good: what the row says of its answer.
+    label: what a right answer to its last question says, as JSON text (`meta.label`); "" where the row has none.
     """
 
     file_index: int
@@ -30,6 +31,7 @@ class Example:
     series_key: int = 0
     rejected: str | None = None
     is_good: bool | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True)

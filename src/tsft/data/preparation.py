@@ -61,14 +61,17 @@ def prepare(
     progress: PhaseProgress | None = None,
     should_stop: ShouldStop | None = None,
     notify: Notify | None = None,
+    needs_labels: bool = False,
 ) -> PreparedData:
     """The rows of a run. Both stages are cached under `cache`; the split and the mix depend on `seed` alone.
+
+    needs_labels: rows that are asked must say what is right; those without a label are left out.
 
     UserError when a dataset cannot be read, or when no row is left to train on (with the counts by reason).
     Stopped (tsft.run.ports) when `should_stop()` is True, which is asked at every row.
     """
     found = _find_all(settings, folders, cache)
-    context = _Context(settings, encoder, folders, cache, seed, progress, should_stop)
+    context = _Context(settings, encoder, folders, cache, seed, progress, should_stop, needs_labels)
     train_sets = [context.encoded(found[name]) for name in settings.datasets]
     names = settings.validation_datasets if settings.validation == "dataset" else ()
     evaluation_sets = [context.encoded(found[name]) for name in names]
@@ -131,6 +134,7 @@ class _Context:
     seed: int
     progress: PhaseProgress | None
     should_stop: ShouldStop | None
+    needs_labels: bool
 
     def encoded(self, dataset: DatasetInfo) -> _Encoded:
         settings = self.settings
@@ -148,7 +152,9 @@ class _Context:
             source.fingerprint(),
             [path.name for path in dataset.files],
             self.encoder,
-            EncodingPlan(budget, settings.system_prompt, dataset.sample_rows, self.seed, is_text, answers),
+            EncodingPlan(
+                budget, settings.system_prompt, dataset.sample_rows, self.seed, is_text, answers, self.needs_labels
+            ),
             self.cache,
             self._progress("data.progress.encoding", dataset.name),
             self.should_stop,
@@ -202,12 +208,20 @@ def _find_all(settings: DataSettings, folders: Sequence[Path], cache: Path) -> d
     return found
 
 
+# Why no row of a dataset serves a task, by the reason of each row.
+_NOT_FOR_TASK = {
+    "data.row.no_pair": "data.no_pairs",
+    "data.row.no_verdict": "data.no_verdicts",
+    "data.row.no_label": "data.no_labels",
+}
+
+
 def _refuse_without_rows(train_sets: Sequence[_Encoded], reports: Sequence[DatasetReport]) -> None:
     if any(len(each.rows) for each in train_sets):
         return
     read = sum(each.report.rows_read for each in train_sets)
     why = {key for each in train_sets for key in each.report.dropped}
-    for key, sentence in (("data.row.no_pair", "data.no_pairs"), ("data.row.no_verdict", "data.no_verdicts")):
+    for key, sentence in _NOT_FOR_TASK.items():
         if why == {key}:
             names = ", ".join(each.report.name for each in train_sets)
             raise UserError(Problem("data.task", message(sentence, datasets=names)))

@@ -28,7 +28,7 @@ from tsft.errors import Message, UserError, message
 from tsft.run.ports import Stopped
 
 # Goes into every fingerprint: a change of what rows are kept or how they are held makes old caches unused.
-READER_VERSION = 3
+READER_VERSION = 4
 SCHEMA = pa.schema(
     [
         ("file", pa.int32()),
@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
         ("series", pa.list_(pa.list_(pa.float64()))),
         ("rejected", pa.string()),
         ("is_good", pa.bool_()),
+        ("label", pa.string()),
     ]
 )
 
@@ -83,6 +84,7 @@ class ExampleRows:
             series_key=batch.column("series_key")[place].as_py(),
             rejected=batch.column("rejected")[place].as_py(),
             is_good=batch.column("is_good")[place].as_py(),
+            label=batch.column("label")[place].as_py(),
         )
 
     def __iter__(self) -> Iterator[Example]:
@@ -182,7 +184,7 @@ def _checked(raw: RawRow, mapping: ColumnMapping, index: int, file: str, finding
     # One note of a kind a row: a row of 17 column vectors is one flattened row.
     for sentence in {each.key: each for each in reversed(row.notes)}.values():
         findings.note(file, raw.row, sentence)
-    return Example(index, raw.row, row.turns, row.series, row.series_key, row.rejected, row.is_good)
+    return Example(index, raw.row, row.turns, row.series, row.series_key, row.rejected, row.is_good, row.label)
 
 
 def _to_batch(rows: list[Example]) -> pa.RecordBatch:
@@ -202,6 +204,7 @@ def _to_batch(rows: list[Example]) -> pa.RecordBatch:
             pa.ListArray.from_arrays(_offsets([len(row.series) for row in rows]), inner),
             pa.array([row.rejected for row in rows], pa.string()),
             pa.array([row.is_good for row in rows], pa.bool_()),
+            pa.array([row.label for row in rows], pa.string()),
         ],
         schema=SCHEMA,
     )

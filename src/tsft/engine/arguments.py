@@ -9,9 +9,13 @@ from transformers.training_args import OptimizerNames
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.config.scheduler_options import read_options
+from tsft.config.shares import Share, share_of
 from tsft.engine.device import Precision, device_name
-from tsft.engine.extra_arguments import make_arguments
+from tsft.engine.extra_arguments import extra_arguments, make_arguments
+from tsft.engine.sharding import uses_deepspeed
 from tsft.engine.trackers import tracker_arguments
+from tsft.errors import Problem, UserError, message
+from tsft.run.deepspeed import deepspeed_options
 
 
 def training_arguments(
@@ -22,15 +26,16 @@ def training_arguments(
     has_validation: bool,
     evaluates_at_start: bool,
     run_name: str = "",
+    processes: int = 1,
 ) -> TrainingArguments:
-    """Arguments for a run that writes its checkpoints into `folder`."""
-    schedule, optim = config.schedule, config.optim
+    """Arguments for a run that writes its checkpoints into `folder`, of one of so many processes."""
+    schedule, optim, share = config.schedule, config.optim, _share(config, processes)
     arguments = make_arguments(
         config,
         output_dir=str(folder),
-        per_device_train_batch_size=schedule.batch_size,
+        per_device_train_batch_size=share.batch_size,
         per_device_eval_batch_size=schedule.eval_batch_size,
-        gradient_accumulation_steps=schedule.gradient_accumulation,
+        gradient_accumulation_steps=share.accumulation,
         learning_rate=optim.learning_rate,
         weight_decay=optim.weight_decay,
         optim=optim.optimizer if optim.optimizer in list(OptimizerNames) else "adamw_torch",
@@ -68,7 +73,29 @@ def training_arguments(
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         label_names=["labels"],
+        **_of_several(config, precision, processes),
     )
     # One process drives one device: transformers would wrap the model in DataParallel where it sees several GPUs.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
+
+
+def _share(config: RunConfig, processes: int) -> Share:
+    """What each process does of a step. Raises UserError where it cannot be divided evenly."""
+    share = share_of(config.schedule, processes)
+    if share is None:
+        rows = config.schedule.batch_size * config.schedule.gradient_accumulation
+        raise UserError(Problem("processes.count", message("check.processes_share", rows=rows, processes=processes)))
+    return share
+
+
+def _of_several(config: RunConfig, precision: Precision, processes: int) -> dict[str, object]:
+    """What only several processes need to be told, unless the extra arguments tell them."""
+    if uses_deepspeed(config):
+        return {"deepspeed": deepspeed_options(config, precision.name, processes)}
+    if processes == 1:
+        return {}
+    # The encoder is in every batch's graph (model/fusion.py); a reward model leaves the language head out of it.
+    own = {"ddp_find_unused_parameters": config.data.task == "reward", "average_tokens_across_devices": True}
+    given = extra_arguments(config)
+    return {name: value for name, value in own.items() if name not in given}

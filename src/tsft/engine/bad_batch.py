@@ -26,7 +26,8 @@ def batch_at_fault(job: Job, data: PreparedData, step: int, indexes: Sequence[in
     found = source_rows(job, data, data.train, indexes, MOST_ROWS)
     rows = [shown_row(source, example.turns, example.series) for source, example in found if example is not None]
     try:
-        write_rows(job.folder.failed_rows, rows)
+        if job.team.is_first:
+            write_rows(job.folder.failed_rows, rows)
     except UserError as error:
         logger.warning("could not keep the rows at fault: %s", error)
     extreme = [source for source, example in found if example is not None and is_extreme(example.series)]

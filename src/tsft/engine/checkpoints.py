@@ -14,7 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tsft.atomic import write_json
+from tsft.engine.team import Team
 from tsft.engine.tuning import ParameterGroup
+from tsft.model.value_head import HEAD
 from tsft.run.board import Board
 from tsft.run.events import CheckpointRemoved, CheckpointSaved, PhaseChanged
 from tsft.store.runs import TRAINED_WEIGHTS, RunFolder, folder_bytes, mark_complete, usable_checkpoints
@@ -73,6 +75,36 @@ class CheckpointKeeper:
         return path.relative_to(self._folder.path).as_posix()
 
 
+class TeamKeeper:
+    """The keeper of a run of several processes: the first writes, the others wait for it."""
+
+    def __init__(self, keeper: CheckpointKeeper, team: Team) -> None:
+        self._keeper = keeper
+        self._team = team
+
+    def path(self, step: int) -> Path:
+        return self._keeper.path(step)
+
+    def is_saved(self, step: int) -> bool:
+        return self._team.told(self._team.is_first and self._keeper.is_saved(step))
+
+    def begin(self, step: int) -> None:
+        if self._team.is_first:
+            self._keeper.begin(step)
+        self._team.wait()
+
+    def end(self, step: int, place: Mapping[str, Any], loss: float | None, best_step: int) -> None:
+        self._team.wait()  # every process has written its part
+        if self._team.is_first:
+            self._keeper.end(step, place, loss, best_step)
+        self._team.wait()
+
+    def judged_again(self, step: int, verdict: Mapping[str, Any], loss: float | None, best_step: int) -> None:
+        if self._team.is_first:
+            self._keeper.judged_again(step, verdict, loss, best_step)
+        self._team.wait()
+
+
 def surplus(steps: Sequence[int], limit: int, newest: int, kept: Sequence[int]) -> list[int]:
     """The steps whose checkpoints make room: all but `limit` up to `newest`, which is the one just written, and `kept`.
 
@@ -100,6 +132,6 @@ def save_trained(model: nn.Module, groups: Sequence[ParameterGroup], checkpoint:
     weights = {
         name: parameter.detach().contiguous()
         for name, parameter in model.named_parameters()
-        if id(parameter) in trained
+        if id(parameter) in trained and HEAD not in name  # which is in no model, and is kept beside
     }
     save_file(weights, checkpoint / TRAINED_WEIGHTS)

@@ -8,14 +8,16 @@ or sits in one long call.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 from tsft.config.run_config import RunConfig
+from tsft.engine.team import is_launched
 from tsft.errors import Message, UserError, message
 from tsft.run.board import Board
 from tsft.run.events import COMMANDS, CommandGiven, CommandObeyed, Noted, PhaseChanged, Progressed
 from tsft.run.ports import Stopped
 from tsft.store.commands import CommandReader
-from tsft.store.record import Record
 from tsft.store.runs import RunFolder
 
 POLL_SECONDS = 0.5
@@ -38,18 +40,28 @@ class Control:
         self._is_waiting = False
         self._handlers: dict[str, Obey] = {}
         self._paused_seconds = 0.0
+        # Grows with each look for wishes: a run in which it stands still does nothing, or hangs.
+        self.moves = 0
+
+    @property
+    def _known(self) -> set[str]:
+        """The wishes that count now."""
+        return self._wishes
 
     # -- from any thread ---------------------------------------------------------------------------------------------
 
     def give(self, command: str, by: str = "") -> None:
-        """Ask for one of COMMANDS. What is already asked for, or has no meaning now, changes nothing."""
+        """Ask for one of COMMANDS. What is already asked for, or has no meaning now, changes nothing.
+
+        Nothing here can end a thread by force: that is for `engine/launching.py`.
+        """
         with self._giving:
             if command not in COMMANDS or not self._has_meaning(command):
                 return
             # Said first: the run may obey at once, and "obeyed" must not come before "asked for".
             self._saying.add(command)
             self._board.say(CommandGiven(time.time(), command, by))
-            self._board.say(Noted(time.time(), "info", _asked_for(command, by)))
+            self._board.say(Noted(time.time(), "info", asked_for(command, by)))
             self._saying.discard(command)
             with self._changed:
                 if command == "continue":
@@ -61,6 +73,10 @@ class Control:
             self._say_obeyed("pause")
             self._say_obeyed("continue")
 
+    def hear(self, command: str, by: str) -> None:
+        """A wish that another process left in the run's folder."""
+        self.give(command, by)
+
     def stop(self, by: str) -> None:
         """Ask the run to stop and keep what it learnt; asking again changes nothing."""
         self.give("stop", by)
@@ -68,16 +84,16 @@ class Control:
     @property
     def is_stopping(self) -> bool:
         """Whether the run is to end now. Never waits."""
-        return any(command in self._wishes for command in ENDING)
+        return any(command in self._known for command in ENDING)
 
     @property
     def is_discarding(self) -> bool:
         """Whether nothing of this attempt is to be kept."""
-        return "discard" in self._wishes
+        return "discard" in self._known
 
     @property
     def stops_after_epoch(self) -> bool:
-        return "stop_after_epoch" in self._wishes
+        return "stop_after_epoch" in self._known
 
     @property
     def status(self) -> str:
@@ -93,11 +109,13 @@ class Control:
 
     def should_stop(self) -> bool:
         """Whether the run is to end; waits first while it is paused."""
+        self.moves += 1
         self._wait_while_paused()
         return self.is_stopping
 
     def obey(self) -> None:
         """Wait while paused, do what is wished and can be done here, raise Stopped when somebody asked for it."""
+        self.moves += 1
         self._wait_while_paused()
         if self.is_stopping:
             raise Stopped
@@ -108,7 +126,14 @@ class Control:
         self._handlers = handlers
 
     def is_wished(self, command: str) -> bool:
-        return command in self._wishes
+        return command in self._known
+
+    def together(self) -> None:
+        """From now on all processes of the run obey at once; nothing to do for one."""
+
+    def apart(self) -> AbstractContextManager[None]:
+        """Within it this process works alone while the others of the run wait."""
+        return nullcontext()
 
     def done(self, command: str) -> None:
         """What was asked for is done, or a note says why it is not."""
@@ -121,7 +146,7 @@ class Control:
         self._board.say(Noted(time.time(), level, told))
 
     def _has_meaning(self, command: str) -> bool:
-        if self.is_stopping:
+        if command == "force_stop" or any(each in self._wishes for each in ENDING):
             return False
         if command == "continue":
             return "pause" in self._wishes
@@ -174,7 +199,7 @@ class Control:
     def _do_wishes(self, back_to: Callable[[], None] | None = None) -> None:
         """Do what is wished and can be done now, then say the phase again from which it was called."""
         for command, handler in tuple(self._handlers.items()):
-            if command not in self._wishes:
+            if command not in self._known:
                 continue
             state = self._board.state
             handler()
@@ -189,10 +214,16 @@ class Control:
             self._board.say(Progressed(time.time(), done, total, unit))
 
 
+class Beating(Protocol):
+    """What writes a heartbeat: the record, or a run that is started by hand, whose folder is all there is."""
+
+    def heartbeat(self, run_id: str) -> None: ...
+
+
 class Pulse:
     """Heartbeat and foreign wishes, on a thread of its own between `start` and `end`."""
 
-    def __init__(self, record: Record, folder: RunFolder, control: Control, report: Callable[[], None]) -> None:
+    def __init__(self, record: Beating, folder: RunFolder, control: Control, report: Callable[[], None]) -> None:
         self._record = record
         self._folder = folder
         self._control = control
@@ -212,7 +243,7 @@ class Pulse:
         next_beat, reported = 0.0, ""
         while not self._ended.wait(POLL_SECONDS):
             for wish in self._reader.read():
-                self._control.give(wish.command, wish.by)
+                self._control.hear(wish.command, wish.by)
             status = self._control.status
             if time.monotonic() >= next_beat or status != reported:
                 next_beat, reported = time.monotonic() + HEARTBEAT_SECONDS, status
@@ -224,11 +255,13 @@ def refuse_impossible(command: str, config: RunConfig, name: str) -> None:
     """Raise UserError for what the run called `name` can never do; ValueError for what is no command at all."""
     if command not in COMMANDS:
         raise ValueError(command)
+    if command == "force_stop" and not is_launched(config):
+        raise UserError(message("command.no_processes", name=name))
     if command == "evaluate" and config.data.validation == "none":
         raise UserError(message("command.no_validation", name=name))
 
 
-def _asked_for(command: str, by: str) -> Message:
+def asked_for(command: str, by: str) -> Message:
     """The line in the log: what was asked for, and by whom where that is known."""
     what = message(f"command.{command}").to_json()  # as it is read back from `events.jsonl`
     return message("command.given_by", what=what, by=by) if by else message("command.given", what=what)

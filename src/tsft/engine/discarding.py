@@ -28,6 +28,16 @@ def end_without_result(job: Job) -> Finished:
     return Finished(time.time(), "stopped", state.step, earlier, told)
 
 
+def ended_by_force(job: Job) -> Finished:
+    """The last event of a run whose processes were ended at once: what it can be gone on from."""
+    step, saved = job.board.state.step, usable_checkpoints(job.folder)
+    if saved:
+        told = message("run.forced_resumable", step=step, checkpoint=saved[0].step)
+    else:
+        told = message("run.forced", step=step)
+    return Finished(time.time(), "stopped", step, "", told)
+
+
 def _throw_away(job: Job) -> int:
     """Remove the checkpoints that this attempt wrote, whole or not; how many whole ones they were."""
     whole = {each.path: each for each in usable_checkpoints(job.folder)}

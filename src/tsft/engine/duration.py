@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import torch
 
 from tsft.config.run_config import RunConfig
-from tsft.config.stages import JUDGED, PAIRED, REFERRING
+from tsft.config.stages import JUDGED, PAIRED
 from tsft.engine.estimate import Sizes
+from tsft.engine.sampled import answers_a_question, keeps_reference
 from tsft.engine.tried_layer import TriedLayer
 from tsft.errors import UserError
 from tsft.run.board import read_events
@@ -53,14 +54,15 @@ def _task_of(folder: RunFolder) -> str:
         return ""
 
 
-def rows_for_each(task: str) -> int:
-    """Rows that pass the model for a row of the data: both answers of a pair, or an answer and another row's."""
-    return 2 if task in (*PAIRED, *JUDGED) else 1
+def rows_for_each(config: RunConfig) -> int:
+    """Rows that pass the model for a row of the data: both answers of a pair, an answer and another row's, or as many
+    as are written to a question."""
+    return 2 if config.data.task in (*PAIRED, *JUDGED) else answers_a_question(config)
 
 
 def guessed_speed(sizes: Sizes, config: RunConfig, tokens_a_row: int, *, is_half: bool) -> float:
     """Tokens a second: from trying one layer of this shape out, or reckoned from its matrices where it is large."""
-    if config.data.task in REFERRING:  # and once forward for the model of before
+    if keeps_reference(config):  # and once forward for the model of before
         plain = dataclasses.replace(config, data=dataclasses.replace(config.data, task="sft"))
         return guessed_speed(sizes, plain, tokens_a_row, is_half=is_half) * 3 / 4
     layer = sizes.hidden * (2 * sizes.query + 2 * sizes.key + 3 * sizes.forward)

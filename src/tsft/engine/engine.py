@@ -13,20 +13,22 @@ from tsft.config.run_config import RunConfig
 from tsft.engine.control import Control, Pulse, refuse_impossible
 from tsft.engine.discarding import end_without_result
 from tsft.engine.downloads import Downloads
+from tsft.engine.far_control import FarControl
 from tsft.engine.gauges import GaugeReader, loaded_cuda
 from tsft.engine.heavy import heavy
 from tsft.engine.job import Job
 from tsft.engine.onward import checkpoint_of, make_child, onward
 from tsft.engine.queue import RunQueue, tell_refused
 from tsft.engine.side_work import SideWork
+from tsft.engine.team import is_launched
 from tsft.engine.versions import code_versions
 from tsft.errors import Message, Problem, UserError, message, raise_if_any
 from tsft.log import run_log
-from tsft.run.board import Board, Follower, mend_cut_line, replay
+from tsft.run.board import Board, Follower, SharedBoard, mend_cut_line, replay
 from tsft.run.events import CheckpointSaved, RunStarted
 from tsft.run.gauges import Gauges
 from tsft.run.ports import Fetch, QueueEntry, Stopped, Watched
-from tsft.run.state import RunState
+from tsft.run.state import ACTIVE, RunState
 from tsft.store.commands import ask
 from tsft.store.record import Record, busy
 from tsft.store.rows import row_of_state
@@ -34,6 +36,8 @@ from tsft.store.runs import Checkpoint, RunInfo, run_config, usable_checkpoints
 from tsft.store.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+# Runs in progress on other machines are among so many of the newest.
+RECENT_RUNS = 200
 
 
 class Engine(SideWork):
@@ -163,6 +167,8 @@ class Engine(SideWork):
             return True
         other = self._record.active()
         if other is None or run_id not in ("", other.id):
+            other = self._elsewhere(run_id)
+        if other is None:
             return False
         refuse_impossible(command, run_config(other.folder), other.name)
         ask(other.folder, command, by)
@@ -213,6 +219,8 @@ class Engine(SideWork):
     def _refuse(self, config: RunConfig) -> None:
         """Raise everything that is wrong with the config on this machine and with this model, before anything loads."""
         problems, examiner = self.check(config), self._examining()
+        if config.processes.machines > 1:
+            problems = [*problems, Problem("processes.machines", message("process.several_machines"))]
         if not examiner.knows(config):  # a model is about to be built, if without weights: one at a time
             self._free_for_run()
             self.end_examination()
@@ -269,12 +277,14 @@ class Engine(SideWork):
 
     def _launch(self, run: RunInfo, config: RunConfig, by: str, checkpoint: Checkpoint | None) -> None:
         mend_cut_line(run.folder.events)
-        board = Board(run.folder.events, replay(run.folder.events))
+        has_own = is_launched(config)
+        board = SharedBoard(run.folder.events) if has_own else Board(run.folder.events, replay(run.folder.events))
+        control = FarControl(board, run.folder) if has_own else Control(board)
         is_handed_on = bool(run.parent) and checkpoint is not None and checkpoint.step == run.parent_step
-        job = Job(config, run.folder, run.name, self._workspace, board, Control(board), checkpoint, is_handed_on)
+        job = Job(config, run.folder, run.name, self._workspace, board, control, checkpoint, is_handed_on)
         # Said before the thread loads anything: from now on this is the run in progress for every reader.
-        step = checkpoint.step if checkpoint else 0
-        board.say(RunStarted(time.time(), run.id, run.name, step, by, code_versions()))
+        step, processes = checkpoint.step if checkpoint else 0, config.processes.count if has_own else 0
+        board.say(RunStarted(time.time(), run.id, run.name, step, by, code_versions(), processes))
         if run.origin in ("resumed", "extended") and run.status == "queued":
             job.note("info", message(f"run.{run.origin}", parent=run.parent, step=run.parent_step))
         if self._thread is not None:
@@ -302,6 +312,9 @@ class Engine(SideWork):
         recipe = None
         try:
             self._free_for_run()  # asked in the moment before this run was claimed
+            if is_launched(job.config):
+                heavy("launching").run_processes(job)
+                return
             recipe = heavy("recipe")
             with run_log(job.folder.log):
                 recipe.train(job)
@@ -323,6 +336,11 @@ class Engine(SideWork):
             self._weighed = state.checkpoints
             self._record.measure(job.folder.id)
         self._record.update(job.folder.id, **row_of_state(state))
+
+    def _elsewhere(self, run_id: str) -> RunInfo | None:
+        """The run of this id if it was started by hand and is in progress, on whichever machine."""
+        found = [run for run in self._record.list_runs(limit=RECENT_RUNS) if run.id == run_id]
+        return found[0] if found and found[0].host and found[0].status in ACTIVE else None
 
     def _following(self, run: RunInfo) -> Follower:
         with self._lock:

@@ -74,7 +74,7 @@ class Batch:
 class Plan:
     """How the run computes. frozen_bytes: of a weight that does not train; quantised_bytes: of one that is quantised,
     with its share of the scales, 0 when none is. kept_trained: whether what trains is kept once more as it was, to
-    compare with.
+    compare with. beside_bytes: weights of another model.
     """
 
     is_half: bool = False
@@ -87,11 +87,12 @@ class Plan:
     on_gpu: bool = False
     quantised_bytes: float = 0.0
     kept_trained: bool = False
+    beside_bytes: int = 0
 
 
 def memory_parts(sizes: Sizes, batch: Batch, plan: Plan, process_bytes: int) -> tuple[MemoryPart, ...]:
     """The parts at the worst of four moments: weights being read, start and end of backward, optimizer step."""
-    weights = weights_bytes(sizes, plan) + (sizes.trained * FLOAT if plan.kept_trained else 0)
+    weights = weights_bytes(sizes, plan) + (sizes.trained * FLOAT if plan.kept_trained else 0) + plan.beside_bytes
     gradients = sizes.trained * FLOAT
     states = sizes.trained * state_bytes(plan.optimizer)
     activations = kept_bytes(sizes, batch, plan)

@@ -21,7 +21,7 @@ from tsft.engine.model_rules import model_problems
 from tsft.engine.preparing import prepared_rows
 from tsft.engine.readiness import SketchBook, make_card
 from tsft.engine.recipe import rehearse
-from tsft.engine.rehearsal import MemoryPeak, micro_batches, rehearsed
+from tsft.engine.rehearsal import MemoryPeak, micro_batches, own_share, rehearsed
 from tsft.errors import Message, Problem, UserError, message
 from tsft.run.board import Board
 from tsft.run.ports import Stopped
@@ -143,10 +143,10 @@ class _Look:
         if not memory.fits and not torch.cuda.is_available():
             # A GPU says so when it is full; the system ends the whole process, this page included.
             raise UserError(_too_large(memory.total_bytes, memory.available_bytes))
+        own = own_share(self._config)
         with MemoryPeak() as peak:
-            seconds = rehearse(replace(job, config=rehearsed(self._config)))
-        accumulation = self._config.schedule.gradient_accumulation
-        a_step = min(seconds) * accumulation / micro_batches(self._config)
+            seconds = rehearse(replace(job, config=rehearsed(own)))
+        a_step = min(seconds) * own.schedule.gradient_accumulation / micro_batches(own)
         return Trial(peak.bytes, a_step, len(seconds))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tsft.config.run_config import RunConfig, ScheduleSettings
 from tsft.engine.control import Control
+from tsft.engine.team import ALONE, Team
 from tsft.errors import Message
 from tsft.run.board import Board
 from tsft.run.events import Noted, PhaseChanged, Progressed
@@ -21,6 +22,7 @@ class Job:
     """One run to do: what was asked, where it is written, whom it tells and whom it obeys.
 
     resume_from: the checkpoint to go on from, None for a fresh start. is_handed_on: it was made by another run.
+    team: the processes that do it together; in all but the first the board reaches nobody.
     """
 
     config: RunConfig
@@ -31,6 +33,7 @@ class Job:
     control: Control
     resume_from: Checkpoint | None = None
     is_handed_on: bool = False
+    team: Team = ALONE
     began_at: float = field(default_factory=time.time)
 
     def note(self, level: str, told: Message) -> None:

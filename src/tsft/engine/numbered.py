@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from tsft.config.run_config import RunConfig
+from tsft.config.sampled_rules import is_sampled
 from tsft.engine.objectives import IS_GOOD
 from tsft.engine.packing import joined_packs
+from tsft.engine.shared_batches import FILLER
 from tsft.model.batches import IGNORED, collate
 from tsft.model.processor import SeriesProcessor
 
@@ -37,12 +39,13 @@ class NumberedBatches:
         self._config = config
 
     def __call__(self, numbered: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        is_filler = FILLER in numbered[0]
         if "pack" in numbered[0]:
             indices = [row for item in numbered for row in item[ROWS]]
             numbered = joined_packs([item["pack"] for item in numbered], self._config)
         else:
             indices = [row[ROWS] for row in numbered]
-        more: dict[str, Tensor] = {}
+        more: dict[str, Tensor] = {FILLER: torch.ones(1)} if is_filler else {}
         if "rejected_ids" in numbered[0]:
             numbered = [*numbered, *map(_rejected, numbered)]
         elif IS_GOOD in numbered[0]:
@@ -50,7 +53,10 @@ class NumberedBatches:
             if self._config.kto.loss == "kto":
                 numbered = [*numbered, *_mismatched(numbered)]
         family = self._processor.family
-        tensors = collate(numbered, self._processor.pad_id, family.patch_size, family.last_patch)
+        side = "left" if is_sampled(self._config) else "right"  # a question is gone on from
+        tensors = collate(numbered, self._processor.pad_id, family.patch_size, family.last_patch, side)
+        if is_filler and "rejected_ids" not in numbered[0] and IS_GOOD not in numbered[0]:
+            tensors["labels"] = torch.full_like(tensors["labels"], IGNORED)  # no tokens to count
         return tensors | more | {ROWS: torch.tensor(indices)}
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from tsft.config.run_config import RewardSettings, RunConfig
-from tsft.config.stages import JUDGED, PAIRED, REFERRING
+from tsft.config.stages import JUDGED, PAIRED
 from tsft.engine.answer_logprobs import Logprobs, answer_logprobs
 from tsft.engine.measures import Sums
 from tsft.engine.pair_losses import (
@@ -22,6 +22,7 @@ from tsft.engine.pair_losses import (
     simpo_losses,
 )
 from tsft.engine.reference import Reference, reference_of
+from tsft.engine.sampled import keeps_reference
 
 Batch = Mapping[str, Any]
 # The key of a batch of judged answers that holds their verdicts, bool[B].
@@ -53,7 +54,7 @@ def objective_of(model: nn.Module, config: RunConfig, *, is_adapter_new: bool) -
         return RewardObjective(config.reward)
     if task not in (*PAIRED, *JUDGED):
         return None
-    reference = reference_of(model, config, is_adapter_new=is_adapter_new) if task in REFERRING else None
+    reference = reference_of(model, config, is_adapter_new=is_adapter_new) if keeps_reference(config) else None
     if task == "kto":
         assert reference is not None
         return KtoObjective(config, reference)
@@ -143,7 +144,8 @@ class KtoObjective:
         baseline = before.new_zeros(())
         if others_before is not None:
             with torch.no_grad():
-                baseline = _mean_of_all((answer_logprobs(bare, others).sums() - others_before).mean()).clamp(min=0)
+                baseline = (answer_logprobs(bare, others).sums() - others_before).mean()
+        baseline = mean_of_all(baseline, counts=others_before is not None).clamp(min=0)
         ratios = answer_logprobs(model, own).sums() - before
         losses = kto_losses(ratios, is_good, baseline, self._settings)
         rewards = self._settings.beta * ratios.detach()
@@ -182,9 +184,10 @@ def _unwrapped(model: Any) -> Any:
     return getattr(model, "module", model)
 
 
-def _mean_of_all(value: Tensor) -> Tensor:
-    """Over all processes."""
+def mean_of_all(value: Tensor, *, counts: bool = True) -> Tensor:
+    """Over all processes that have one; each must ask, or the others would wait for it."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.all_reduce(value)
-        return value / torch.distributed.get_world_size()
+        both = torch.stack([value if counts else torch.zeros_like(value), value.new_tensor(float(counts))])
+        torch.distributed.all_reduce(both)
+        return both[0] / both[1].clamp(min=1)
     return value

@@ -13,18 +13,23 @@ from tsft.config.check import check
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.probe_rules import readable_pins
 from tsft.config.run_config import ADAPTERS, RunConfig
+from tsft.config.sampled_rules import is_sampled
 from tsft.data.registry import find_dataset
 from tsft.engine.adapters import adapter_kind
 from tsft.engine.device import has_fast_bf16
 from tsft.engine.extra_arguments import extra_problems
 from tsft.engine.liger import liger_problems
 from tsft.engine.optimizers import missing_for
+from tsft.engine.processes import process_problems
 from tsft.engine.quantised import quantization_problems, wished
 from tsft.engine.restore import result_folder
+from tsft.engine.sampled import reward_weights
 from tsft.engine.trackers import tracker_problems
 from tsft.errors import Problem, UserError, message
+from tsft.model.changes import ModelChanges
 from tsft.model.families import read_record
 from tsft.model.quantization import Quantization
+from tsft.model.reward_head import FLAG
 from tsft.store.models import local_model
 from tsft.store.runs import TRAINED_WEIGHTS, read_json
 from tsft.store.workspace import Workspace
@@ -37,7 +42,7 @@ ADAPTER_CONFIG = "adapter_config.json"
 def preflight(config: RunConfig, workspace: Workspace) -> list[Problem]:
     """All problems: those of the config itself, then those of this machine and these files. Warnings come last."""
     problems = [*check(config), *machine_problems(config), *_model(config, workspace), *_data(config, workspace)]
-    problems += extra_problems(config)
+    problems += [*extra_problems(config), *_reward_model(config, workspace)]
     if shutil.disk_usage(workspace.root).free < FREE_DISK_BYTES:
         free = shutil.disk_usage(workspace.root).free // 1024**2
         problems.append(Problem("", message("preflight.disk", free=free, wanted=FREE_DISK_BYTES // 1024**2)))
@@ -46,7 +51,8 @@ def preflight(config: RunConfig, workspace: Workspace) -> list[Problem]:
 
 def machine_problems(config: RunConfig) -> list[Problem]:
     """What this machine and its packages say, whatever the files are."""
-    return [*_machine(config), *quantization_problems(config), *tracker_problems(config), *liger_problems(config)]
+    others = (quantization_problems, tracker_problems, liger_problems, process_problems)
+    return [*_machine(config), *(problem for each in others for problem in each(config))]
 
 
 def _machine(config: RunConfig) -> Iterator[Problem]:
@@ -121,6 +127,23 @@ def _data(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
                 find_dataset(name, folders, workspace.cache)
             except UserError as error:
                 yield Problem(field, error.message)
+
+
+def _reward_model(config: RunConfig, workspace: Workspace) -> Iterator[Problem]:
+    """What is named must be there, and be a reward model as far as its small files tell."""
+    if not (is_sampled(config) and "model" in reward_weights(config)):
+        return
+    try:
+        path = result_folder(config.rewards.model, workspace)
+    except UserError as error:
+        yield Problem("rewards.model", error.message)
+        return
+    has_config = (path / "config.json").is_file()
+    is_known = has_config or (path / ADAPTER_CONFIG).is_file()
+    has_head = ModelChanges.from_json(read_record(path).get("changes")).reward_head
+    has_head |= has_config and bool(read_json(path / "config.json").get(FLAG))
+    if is_known and not has_head:
+        yield Problem("rewards.model", message("scoring.no_head", path=config.rewards.model))
 
 
 def _is_from_hub(config: RunConfig) -> bool:

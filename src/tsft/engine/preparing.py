@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tsft.data.encoding import RowEncoder
 from tsft.data.preparation import PreparedData, prepare
 from tsft.engine.job import Job, ProgressTeller
+from tsft.engine.sampled import needs_labels
 from tsft.errors import Message
 
 
@@ -25,4 +26,5 @@ def prepared_rows(job: Job, processor: RowEncoder, notify: Callable[[Message], N
         progress=progress,
         should_stop=job.control.should_stop,
         notify=notify,
+        needs_labels=needs_labels(config),
     )

@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from tsft.config.run_config import RunConfig
+from tsft.config.sampled_rules import is_sampled
 from tsft.config.stages import PAIRED
 from tsft.data.mixing import MixedRows
 from tsft.data.packing import PackedRows
@@ -23,6 +24,7 @@ from tsft.engine.packing import packing_of
 from tsft.engine.preflight import preflight
 from tsft.engine.reference import keeps_copy
 from tsft.engine.remedy import smallest_change
+from tsft.engine.sampled import answers_a_question, reward_weights, rows_an_epoch
 from tsft.engine.sketch import Sketch, sketch
 from tsft.errors import Problem
 from tsft.run.readiness import DatasetCounts, DroppedRows, MemoryEstimate, Readiness, TimeEstimate, bars_of
@@ -76,7 +78,7 @@ def make_card(config: RunConfig, book: SketchBook, data: PreparedData, record: R
     memory = estimate(config)
     packs = _packs(rows, config)
     items = len(rows) if packs is None else len(packs)
-    steps, epochs = planned_steps(config.schedule, items)
+    steps, epochs = planned_steps(config.schedule, rows_an_epoch(config, items))
     batch = longest_batch(rows, config)
     return Readiness(
         model=config.model.name,
@@ -126,6 +128,8 @@ def estimate_memory(
         on_gpu=on_gpu,
         quantised_bytes=known.quantised.bytes_a_weight if known.quantised is not None else 0.0,
         kept_trained=keeps_copy(config, is_adapter_new=known.is_adapter and not known.goes_on),
+        # A reward model is usually the same base once more, in float32.
+        beside_bytes=known.sizes.parameters * 4 if is_sampled(config) and "model" in reward_weights(config) else 0,
     )
     batch = longest_batch(rows, config)
     own = process_bytes + FIRST_STEP_BYTES + (FEW_BITS_BYTES if known.quantised is not None else 0)
@@ -148,6 +152,11 @@ def longest_batch(rows: MixedRows, config: RunConfig) -> Batch:
     size = min(batch_size, len(rows))
     most = {name: np.sort(rows.gather(name))[len(rows) - size :] for name in ("length", "trained", "patches")}
     tokens = min(int(most["length"].max(initial=0)), cutoff_length)
+    if is_sampled(config):
+        answers = size * answers_a_question(config)
+        patches = int(most["patches"].sum()) * answers_a_question(config)
+        longest = int(most["length"].max(initial=0)) + config.sampling.max_tokens
+        return Batch(answers, longest, answers * config.sampling.max_tokens, patches)
     copies = 2 if config.data.task in PAIRED else 1
     # A reward model has a number for a row and no words.
     labelled = 0 if config.data.task == "reward" else int(most["trained"].sum())
@@ -204,11 +213,15 @@ def _time(
 ) -> TimeEstimate:
     """items: training rows, or packs of them."""
     speed, basis = recorded_speed(config, record), "record"
+    if speed is None and is_sampled(config):
+        return TimeEstimate(0.0, 0.0, "unknown")  # most of it is writing, token by token
     if speed is None:
         tokens_a_row = round(data.report.train_tokens / max(1, items))
         speed, basis = guessed_speed(known.sizes, config, tokens_a_row, is_half=precision.is_mixed), "guess"
     items_a_step = min(items, config.schedule.batch_size * config.schedule.gradient_accumulation)
-    tokens = data.report.train_tokens * rows_for_each(config.data.task)
+    tokens = data.report.train_tokens * rows_for_each(config)
+    if is_sampled(config):  # as long as the answers of the data
+        tokens += data.report.trained_tokens * rows_for_each(config)
     seconds = items_a_step * tokens / items / speed
     return TimeEstimate(seconds * steps, seconds, basis)
 

@@ -8,8 +8,9 @@ import torch
 from peft import PeftModel
 from torch import nn
 
-from tsft.config.run_config import PLAIN_BEGINNINGS, RunConfig
-from tsft.config.stages import REFERRING
+from tsft.config.run_config import PLAIN_BEGINNINGS, SHARDED, RunConfig
+from tsft.engine.sampled import keeps_reference
+from tsft.errors import Problem, UserError, message
 
 
 class Reference:
@@ -50,13 +51,19 @@ class Reference:
 
 
 def reference_of(model: nn.Module, config: RunConfig, *, is_adapter_new: bool) -> Reference:
-    """For a model that is ready to train and has not begun to."""
+    """For a model that is ready to train and has not begun to.
+
+    Raises UserError where it would be a copy of weights that no process has whole.
+    """
+    if config.processes.strategy in SHARDED and keeps_copy(config, is_adapter_new=is_adapter_new):
+        values = {"strategy": config.processes.strategy, "task": config.data.task}
+        raise UserError(Problem("processes.strategy", message("check.sharded_reference", **values)))
     return Reference(model, is_adapter_neutral=is_adapter_new and _begins_neutral(config))
 
 
 def keeps_copy(config: RunConfig, *, is_adapter_new: bool) -> bool:
     """Whether a run's reference costs memory. is_adapter_new: it trains an adapter, made for it."""
-    return config.data.task in REFERRING and not (is_adapter_new and _begins_neutral(config))
+    return keeps_reference(config) and not (is_adapter_new and _begins_neutral(config))
 
 
 def _begins_neutral(config: RunConfig) -> bool:

@@ -3,9 +3,9 @@
 The steps themselves are the recipe's (`recipe.rehearse`).
 """
 
-import dataclasses
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ import psutil
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from tsft.config.run_config import RunConfig
+from tsft.config.run_config import ProcessSettings, RunConfig
+from tsft.config.shares import share_of, world_of
 from tsft.data.mixing import MixedRows
 from tsft.data.preparation import PreparedData
 from tsft.engine.packing import packing_of
@@ -28,10 +29,19 @@ def micro_batches(config: RunConfig) -> int:
     return min(2, config.schedule.gradient_accumulation)
 
 
+def own_share(config: RunConfig) -> RunConfig:
+    """What one process does of each step, as a config of a run with that process alone."""
+    share = share_of(config.schedule, world_of(config.processes))
+    if share is None:  # refused before a run begins
+        return config
+    schedule = replace(config.schedule, batch_size=share.batch_size, gradient_accumulation=share.accumulation)
+    return replace(config, schedule=schedule, processes=ProcessSettings())
+
+
 def rehearsed(config: RunConfig) -> RunConfig:
     """The config with the few steps of a dry run."""
-    schedule = dataclasses.replace(config.schedule, max_steps=STEPS, gradient_accumulation=micro_batches(config))
-    return dataclasses.replace(config, schedule=schedule)
+    schedule = replace(config.schedule, max_steps=STEPS, gradient_accumulation=micro_batches(config))
+    return replace(config, schedule=schedule)
 
 
 def longest_only(data: PreparedData, config: RunConfig) -> PreparedData:
@@ -42,7 +52,7 @@ def longest_only(data: PreparedData, config: RunConfig) -> PreparedData:
     count = config.schedule.batch_size * in_a_pack
     order = np.resize(longest_rows(train.lengths, count), count * STEPS * micro_batches(config))
     rows = MixedRows(train.row_sets, train.datasets[order], train.indexes[order])
-    return dataclasses.replace(data, train=rows, evaluation=None)
+    return replace(data, train=rows, evaluation=None)
 
 
 def longest_rows(lengths: np.ndarray, count: int) -> np.ndarray:

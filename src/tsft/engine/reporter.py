@@ -12,6 +12,7 @@ from tsft.engine.control import Control
 from tsft.engine.job import PROGRESS_SECONDS
 from tsft.engine.measures import Measures
 from tsft.engine.norms import StepSizes
+from tsft.engine.team import ALONE, Team
 from tsft.run.board import Board
 from tsft.run.events import PhaseChanged, Progressed, StepLogged
 
@@ -19,7 +20,10 @@ from tsft.run.events import PhaseChanged, Progressed, StepLogged
 class Reporter(TrainerCallback):
     """Callback of one run. `learning_rates` is asked before each optimizer step for (LLM, encoder or None)."""
 
-    def __init__(self, config: RunConfig, board: Board, control: Control, *, has_validation: bool) -> None:
+    def __init__(
+        self, config: RunConfig, board: Board, control: Control, *, has_validation: bool, team: Team = ALONE
+    ) -> None:
+        self._team = team
         self._config = config
         self._board = board
         self._control = control
@@ -43,6 +47,17 @@ class Reporter(TrainerCallback):
         """Go back to what `counts` said at some step."""
         self.tokens = int(counts["tokens"])
         self.measures = Measures({name: (each[0], each[1]) for name, each in counts.get("measures", {}).items()})
+
+    def gather(self, team: Team) -> None:
+        """Bring what all processes counted to the first one; nothing is counted twice, as the others begin anew."""
+        if team.size == 1:
+            return
+        found = team.gathered(self.counts)
+        self.set_counts({"tokens": 0})
+        if team.is_first:
+            self.tokens = sum(each["tokens"] for each in found)
+            for each in found:
+                self.measures.add(each["measures"])
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -70,7 +85,9 @@ class Reporter(TrainerCallback):
         control.should_evaluate = self._has_validation and (by_steps or is_last)
         minutes = (time.monotonic() - self._saved_at) / 60
         saves = bool(output.save_steps) and state.global_step % output.save_steps == 0
-        control.should_save = is_last or saves or bool(output.save_minutes) and minutes >= output.save_minutes
+        # Clocks differ: of several processes the first one's counts.
+        is_due = self._team.told(bool(output.save_minutes) and minutes >= output.save_minutes)
+        control.should_save = is_last or saves or is_due
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -1,11 +1,13 @@
 """Writes what a run leaves: an adapter that knows its base, or a whole model in the ChatTS layout."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
+from torch import Tensor
 
 from tsft.config.run_config import RunConfig
 from tsft.engine.job import Job
@@ -17,6 +19,8 @@ from tsft.model.families import NewEncoder, read_record
 from tsft.model.loading import Loaded, save
 from tsft.model.quantization import Quantization
 from tsft.store.workspace import Workspace
+
+State = Mapping[str, Tensor] | None
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,11 @@ def origin_of(config: RunConfig, workspace: Workspace, loaded: Loaded) -> Origin
     return Origin(earlier["base"], earlier.get("hub", ""), earlier.get("revision", ""), encoder, changes, held)
 
 
-def write_adapter(model: PeftModel, loaded: Loaded, origin: Origin, folder: Path) -> None:
-    """The adapter into `folder`, as a checkpoint or as the result."""
+def write_adapter(model: PeftModel, loaded: Loaded, origin: Origin, folder: Path, state: State = None) -> None:
+    """The adapter into `folder`, as a checkpoint or as the result.
+
+    state: its weights by parameter name, where the model has only parts of them.
+    """
     save_adapter(
         model,
         loaded.processor,
@@ -64,20 +71,21 @@ def write_adapter(model: PeftModel, loaded: Loaded, origin: Origin, folder: Path
         new_encoder=origin.new_encoder,
         changes=origin.changes,
         quantization=origin.quantization,
+        state=state,
     )
 
 
-def write_result(job: Job, model: Any, loaded: Loaded, origin: Origin) -> str:
+def write_result(job: Job, model: Any, loaded: Loaded, origin: Origin, state: State = None) -> str:
     """The adapter, or for other ways of tuning the whole model. Returns its folder, relative to the run's.
 
     It appears under its name only when it is whole.
     """
     if not isinstance(model, PeftModel):
-        save(model, loaded.processor, job.folder.model)
+        save(model, loaded.processor, job.folder.model, state=state)
         return job.folder.model.name
     unfinished = job.folder.adapter.with_name("adapter.partial")
     shutil.rmtree(unfinished, ignore_errors=True)
-    write_adapter(model, loaded, origin, unfinished)
+    write_adapter(model, loaded, origin, unfinished, state)
     if job.folder.adapter.exists():
         shutil.rmtree(job.folder.adapter)
     unfinished.rename(job.folder.adapter)

@@ -5,19 +5,36 @@ seen.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
+
+from tsft.config.run_config import RunConfig
+from tsft.config.sampled_rules import is_sampled
+from tsft.engine.sampled import repeats
 
 # So many batches are sorted by length together: enough to pad little, few enough to stay well shuffled.
 BATCHES_SORTED_TOGETHER = 50
 
 
 class EpochSampler(Sampler[int]):
-    """Indices of one epoch. lengths: tokens of each row, int[rows]; not looked at unless `groups_by_length`."""
+    """Indices of one epoch. lengths: tokens of each row, int[rows]; not looked at unless `groups_by_length`.
 
-    def __init__(self, lengths: NDArray[np.integer], batch_size: int, seed: int, groups_by_length: bool) -> None:
+    repeats: with 0 each row comes once; else rows come in whole steps of `batches` batches, each step so many times.
+    """
+
+    def __init__(
+        self,
+        lengths: NDArray[np.integer],
+        batch_size: int,
+        seed: int,
+        groups_by_length: bool,
+        repeats: int = 0,
+        batches: int = 1,
+    ) -> None:
+        self._repeats, self._step = repeats, batch_size * batches
         self._lengths = lengths
         self._batch_size = batch_size
         self._seed = seed
@@ -28,11 +45,30 @@ class EpochSampler(Sampler[int]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        rows = len(self._lengths)
+        return -(-rows // self._step) * self._step * self._repeats if self._repeats else rows
 
     def __iter__(self) -> Iterator[int]:
         order = epoch_order(self._lengths, self._batch_size, self._seed, self._epoch, self._groups_by_length)
-        return iter(order.tolist())
+        return iter((repeated(order, self._step, self._repeats) if self._repeats else order).tolist())
+
+
+def sampler_of(lengths: NDArray[np.integer], config: RunConfig, arguments: Any) -> EpochSampler:
+    """Of a run with these `TrainingArguments`."""
+    return EpochSampler(
+        lengths,
+        config.schedule.batch_size,
+        arguments.data_seed,
+        config.schedule.group_by_length,
+        repeats(config) if is_sampled(config) else 0,
+        config.schedule.gradient_accumulation,
+    )
+
+
+def repeated(order: NDArray[np.int64], step: int, repeats: int) -> NDArray[np.int64]:
+    """int64, the rows in whole steps, each `repeats` times in a row; the last is filled up from the beginning."""
+    whole = np.resize(order, -(-len(order) // step) * step)
+    return np.tile(whole.reshape(-1, 1, step), (1, repeats, 1)).reshape(-1)
 
 
 def epoch_order(

@@ -6,25 +6,23 @@ them stops being called.
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from torch import Tensor, nn
-from transformers import PrinterCallback, Trainer
+from transformers import PrinterCallback
 
-from tsft.config.metrics import VALIDATION_LOSS
+from tsft.config.metrics import ANSWER_SCORE, VALIDATION_LOSS
 from tsft.config.optimizers import OPTIMIZERS
 from tsft.config.run_config import RunConfig
 from tsft.engine.answer_scores import ScoredAnswers
-from tsft.engine.checkpoints import CheckpointKeeper, load_trained, read_place, save_trained
+from tsft.engine.checkpoints import CheckpointKeeper, TeamKeeper, read_place
 from tsft.engine.control import Control
 from tsft.engine.job import planned_steps
 from tsft.engine.norms import StepSizes
-from tsft.engine.not_finite import NotFiniteError
 from tsft.engine.numbered import ROWS, Numbered, NumberedBatches
 from tsft.engine.objectives import Objective
 from tsft.engine.optimizers import evaluation_weights, follow_schedule, make_optimizer, readable_state
@@ -32,8 +30,13 @@ from tsft.engine.packing import PackedRows
 from tsft.engine.place import Place, generators, set_generators, unnoticed
 from tsft.engine.probes import Probing
 from tsft.engine.reporter import Reporter
-from tsft.engine.sampler import EpochSampler
+from tsft.engine.sampled import rows_an_epoch
+from tsft.engine.sampler import EpochSampler, sampler_of
+from tsft.engine.sharded_trainer import SaveAdapter, ShardedTrainer
+from tsft.engine.sharding import parts_of
+from tsft.engine.shared_batches import FILLER
 from tsft.engine.stopping import Judged, is_over, judge, rule_of
+from tsft.engine.team import ALONE, Team
 from tsft.engine.tuning import ParameterGroup
 from tsft.engine.validation import Verdict, judged, mean_loss
 from tsft.errors import message
@@ -42,7 +45,7 @@ from tsft.run.board import Board
 from tsft.run.events import Evaluated, PhaseChanged
 
 
-class SeriesTrainer(Trainer):
+class SeriesTrainer(ShardedTrainer):
     """Trains on encoded rows. `save_weights(folder)` writes what a checkpoint needs of the model."""
 
     def __init__(
@@ -60,30 +63,31 @@ class SeriesTrainer(Trainer):
         board: Board,
         control: Control,
         keeper: CheckpointKeeper,
-        save_adapter: Callable[[PeftModel, Path], None],
+        save_adapter: SaveAdapter,
         is_handed_on: bool = False,
         probing: Probing | None = None,
         scored: ScoredAnswers | None = None,
         objective: Objective | None = None,
+        team: Team = ALONE,
     ) -> None:
-        self.groups = groups
-        self._config = config
-        self._reporter = reporter
-        self._board = board
-        self._wishes = control
-        self._keeper = keeper
+        self._reporter, self._board = reporter, board
+        self._keeper: CheckpointKeeper | TeamKeeper = keeper if team.size == 1 else TeamKeeper(keeper, team)
         self._rule = rule_of(config, has_validation=validation_rows is not None)
         self._judged = Judged()
-        self._save_adapter = save_adapter
         self._is_handed_on = is_handed_on
         self._probing, self._scored, self._objective = probing, scored, objective
-        self._resumed_from: Path | None = None
+        self._is_asking, self._is_scoring = team.told((probing is not None, scored is not None))
         self._place: Place | None = None
-        self._is_evaluating = False
-        self._evaluated_at_step = -1
-        self._loss = self._value = float("nan")
+        self._is_evaluating, self._evaluated_at_step = False, -1
+        self._loss: float | None = None
+        self._value = math.nan
         self._lengths = rows.lengths
         super().__init__(
+            team=team,
+            control=control,
+            config=config,
+            groups=groups,
+            save_adapter=save_adapter,
             model=model,
             args=arguments,
             train_dataset=Numbered(rows) if packs is None else packs,
@@ -94,17 +98,12 @@ class SeriesTrainer(Trainer):
         if objective is not None:
             # Each micro-batch counts alike, as its objective gives a mean over its rows.
             self.model_accepts_loss_kwargs = False
-        reporter.sizes = StepSizes(
-            groups, config.output.logging_steps, has_gradients=not OPTIMIZERS[config.optim.optimizer].steps_in_backward
-        )
-        self.add_callback(reporter.sizes)
+        if config.processes.strategy == "ddp":  # else each process sees a part of each tensor
+            has_gradients = not OPTIMIZERS[config.optim.optimizer].steps_in_backward
+            reporter.sizes = StepSizes(groups, config.output.logging_steps, has_gradients=has_gradients)
+            self.add_callback(reporter.sizes)
         self.remove_callback(PrinterCallback)
-        self._sampler = EpochSampler(
-            rows.lengths if packs is None else packs.lengths,
-            arguments.per_device_train_batch_size,
-            arguments.data_seed,
-            config.schedule.group_by_length,
-        )
+        self._sampler = sampler_of(rows.lengths if packs is None else packs.lengths, config, arguments)
 
     # -- order of rows and optimizer -----------------------------------------------------------------------------
 
@@ -125,7 +124,7 @@ class SeriesTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """One group of the optimizer for each part that has its own learning rate or weight decay."""
         if self.optimizer is None:
-            steps, _ = planned_steps(self._config.schedule, len(self.train_dataset))
+            steps, _ = planned_steps(self._config.schedule, rows_an_epoch(self._config, len(self.train_dataset)))
             self.optimizer = make_optimizer(self.model, self.groups, self._config, self.args, steps)
         return self.optimizer
 
@@ -146,13 +145,15 @@ class SeriesTrainer(Trainer):
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        rows = inputs.pop(ROWS).tolist()
+        is_filler = inputs.pop(FILLER, None) is not None
+        rows = [] if is_filler else inputs[ROWS].tolist()
+        del inputs[ROWS]
         self._step_rows += rows
         if self._objective is not None:
-            self._reporter.tokens += int(inputs["attention_mask"].sum())
+            self._reporter.tokens += 0 if is_filler else int(inputs["attention_mask"].sum())
             found = self._objective(model, inputs)
-            self._reporter.measures.add(found.sums)
-            loss = found.loss
+            self._reporter.measures.add({} if is_filler else found.sums)
+            loss = self.weighed(found.loss, is_filler)
         else:
             self._reporter.tokens += int(self._lengths[rows].sum())
             if self._config.optim.label_smoothing and model.training:
@@ -160,25 +161,20 @@ class SeriesTrainer(Trainer):
             loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         value = loss[0] if isinstance(loss, tuple) else loss
         if not torch.isfinite(value):
-            raise NotFiniteError(rows, self.state.global_step + 1)
+            self.found_not_finite(rows)
         return loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """For trackers: with what is measured beside the loss."""
+        if "loss" in logs:
+            self._reporter.gather(self.team)
         super().log({**logs, **(dict(self._reporter.measures.means) if "loss" in logs else {})}, *args, **kwargs)
 
     def _remember_place(self) -> None:
         """Before anything of the next step is done: where to go back to when that step is not finished."""
         if self._place is None or self._place.step != self.state.global_step:
             self._place = Place(self.state.global_step, generators(), float(self._tr_loss), self._reporter.counts)
-            self._step_rows: list[int] = []
-
-    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
-        """A gradient that is not finite would spoil every weight: the step is not done. fp16's scaler skips itself."""
-        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        if self.accelerator.scaler is None and norm is not None and not math.isfinite(float(norm)):
-            raise NotFiniteError(self._step_rows, self.state.global_step + 1)
-        return norm
+            self._step_rows, self._faulty_rows = [], []
 
     # -- evaluation ----------------------------------------------------------------------------------------------
 
@@ -199,18 +195,21 @@ class SeriesTrainer(Trainer):
         self._is_evaluating = True
         try:
             with unnoticed(), evaluation_weights(self.optimizer):  # the loader draws random numbers
-                loss, measures = mean_loss(loader, self._judged_batch, self._wishes, self._board)
+                loss, measures = self._validate(loader)
                 score = self._answer_score()
         finally:
             self._is_evaluating = False
             self.model.train(was_training)
         self._evaluated_at_step, self._loss = self.state.global_step, loss
-        self._value = loss if self._rule.metric.name == VALIDATION_LOSS or score is None else score
+        values = {VALIDATION_LOSS: loss, ANSWER_SCORE: score, **dict(measures)}
+        value = values.get(self._rule.metric.name)
+        self._value = math.nan if value is None else value
         seconds = time.time() - started - (self._wishes.paused_seconds - waited)
         self._board.say(Evaluated(time.time(), self.state.global_step, loss, seconds, score, measures))
         if self._wishes.is_wished("evaluate"):
             self._wishes.done("evaluate")
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in (("loss", loss), *measures)}
+        named = measures if loss is None else (("loss", loss), *measures)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in named}
         if score is not None:
             metrics[f"{metric_key_prefix}_answer_score"] = score
         self.log(dict(metrics))
@@ -218,25 +217,32 @@ class SeriesTrainer(Trainer):
         self._reporter.back_to_training(self.state)
         return metrics
 
+    def _validate(self, loader: Any) -> tuple[float | None, tuple[tuple[str, float], ...]]:
+        """The mean loss, None where the stage has none, and the means of what is measured beside."""
+        return mean_loss(loader, self._judged_batch, self._wishes, self._board, self.team)
+
     def _ask_probes(self) -> None:
         """With the weights that were judged; generation draws random numbers, training must not notice."""
-        if self._probing is None:
-            return
-        with unnoticed(), evaluation_weights(self.optimizer), self.compute_loss_context_manager():
-            self._probing.ask(self.model, self.state.global_step)
+        probing = self._probing
+        if self._is_asking:
+            with unnoticed(), evaluation_weights(self.optimizer), self.compute_loss_context_manager():
+                self.by_first(lambda: probing.ask(self.model, self.state.global_step) if probing else None)
 
     def _answer_score(self) -> float | None:
         """Of the answers to some validation rows, 0 to 1; None where none are answered."""
-        if self._scored is None:
+        scored = self._scored
+        if not self._is_scoring:
             return None
         with self.compute_loss_context_manager():
-            return self._scored.score(self.model)
+            return self.by_first(lambda: scored.score(self.model) if scored else None)
 
     def _judged_batch(self, inputs: dict[str, Any]) -> Verdict:
         inputs.pop(ROWS)
+        is_filler = inputs.pop(FILLER, None) is not None
         inputs = self._prepare_inputs(inputs)
         with self.compute_loss_context_manager():
-            return judged(self.model, inputs, self._objective)
+            verdict = judged(self.model, inputs, self._objective)
+        return (0.0, 0, {}) if is_filler else verdict
 
     def _evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """An evaluation that is due: it counts for early stopping, and the best makes a checkpoint."""
@@ -338,9 +344,11 @@ class SeriesTrainer(Trainer):
         self._reporter.back_to_training(self.state)
 
     def _place_to_save(self) -> dict[str, Any]:
+        self._reporter.gather(self.team)
         return {
-            "loss_sum": float(self._tr_loss),
+            "loss_sum": self.team.summed([float(self._tr_loss)])[0] / self.team.size,
             "logged_at_step": self._globalstep_last_logged,
+            **parts_of(self._config, self.team),
             **self._reporter.counts,
             **self._verdict(),
         }
@@ -350,32 +358,13 @@ class SeriesTrainer(Trainer):
         value = self._value if math.isfinite(self._value) else None
         return {"judged": self._judged.to_json(), "evaluated_at_step": self._evaluated_at_step, "value": value}
 
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """The trained weights: an adapter, or for other ways of tuning every parameter that trains, by name."""
-        folder = Path(output_dir or self.args.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(self.model, PeftModel):
-            self._save_adapter(self.model, folder)
-        else:
-            save_trained(self.model, self.groups, folder)
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        self._resumed_from = Path(resume_from_checkpoint)
-        self._load_weights(self._resumed_from)
-
-    def _load_weights(self, checkpoint: Path) -> None:
-        if isinstance(self.model, PeftModel):
-            super()._load_from_checkpoint(str(checkpoint))
-        else:
-            load_trained(self.model, checkpoint)
-
     def _restore_place(self, checkpoint: Path) -> None:
         """After a resume: the half-averaged loss and the counts, so that the next logged point is the uncut run's."""
         place = read_place(checkpoint)
         self._load_rng_state(str(checkpoint))
         self._tr_loss = torch.full_like(self._tr_loss, place["loss_sum"])
         self._globalstep_last_logged = place["logged_at_step"]
-        self._reporter.set_counts(place)
+        self._reporter.set_counts(place if self.team.is_first else {"tokens": 0})
         self._evaluated_at_step = place["evaluated_at_step"]
         self._judged = self._judged_before(place)
         self._remember_place()

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tsft.config.metrics import METRICS, Metric
+from tsft.config.metrics import Metric
 from tsft.config.run_config import RunConfig
+from tsft.config.sampled_rules import metric_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def rule_of(config: RunConfig, has_validation: bool) -> Rule:
     """`auto` stops early wherever there is something to judge by."""
     stopping = config.stopping
     stops = has_validation and stopping.early in ("auto", "on")
-    return Rule(METRICS[stopping.metric], stopping.patience if stops else 0, stopping.threshold)
+    return Rule(metric_of(config), stopping.patience if stops else 0, stopping.threshold)
 
 
 def judge(before: Judged, rule: Rule, step: int, value: float, *, counts: bool = True) -> Judged:

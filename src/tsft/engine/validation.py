@@ -9,6 +9,7 @@ from torch import nn
 from tsft.engine.control import Control
 from tsft.engine.measures import Measures, Sums
 from tsft.engine.objectives import Objective
+from tsft.engine.team import ALONE, Team
 from tsft.model.batches import IGNORED
 from tsft.run.board import Board
 from tsft.run.events import Progressed
@@ -18,10 +19,13 @@ Verdict = tuple[float, int, Sums]
 
 
 def mean_loss(
-    loader: Any, judge: Callable[[Any], Verdict], control: Control, board: Board
+    loader: Any, judge: Callable[[Any], Verdict], control: Control, board: Board, team: Team = ALONE
 ) -> tuple[float, tuple[tuple[str, float], ...]]:
-    """Over all batches, each by its weight; and the means of the measures. A pause waits here, a stop raises."""
-    total, count, said_at, measures = 0.0, 0, 0.0, Measures()
+    """Over the batches of all processes, each by its weight; and the means of the measures.
+
+    A pause waits here, a stop raises.
+    """
+    total, count, said_at, measures = 0.0, 0.0, 0.0, Measures()
     for done, inputs in enumerate(loader):
         control.obey()
         if time.monotonic() - said_at > 0.5:
@@ -31,7 +35,11 @@ def mean_loss(
         measures.add(sums)
         total += loss * weight
         count += weight
-    return total / max(count, 1), measures.means
+    total, count = team.summed([total, count])
+    everything = Measures()
+    for each in team.gathered(measures.sums):
+        everything.add(each)
+    return total / max(count, 1), everything.means
 
 
 def judged(model: nn.Module, inputs: dict[str, Any], objective: Objective | None) -> Verdict:

@@ -6,7 +6,7 @@ from importlib import metadata
 
 from tsft import __version__
 
-PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "torchao")
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "torchao", "deepspeed")
 
 
 @cache

@@ -40,12 +40,14 @@ def save_adapter(
     init_seed: int | None = None,
     changes: ModelChanges = ModelChanges(),  # noqa: B008 (frozen)
     quantization: Quantization | None = None,
+    state: Mapping[str, torch.Tensor] | None = None,
 ) -> Path:
     """Write the adapter (with the full encoder, where `modules_to_save` names it) and where it belongs.
 
     `new_encoder` is what the base was given when it had no encoder: its seed rebuilds the frozen parts. `init_seed` is
     the torch seed set right before PEFT made the adapter: initialisations that draw random numbers and change the base
     (`pissa_niter_…`) can only be repeated with it. `quantization`: how the weights of the base were held.
+    state: the trained weights by parameter name, where the model holds only parts of them.
     """
     config = model.peft_config[model.active_adapter]
     init = getattr(config, "init_lora_weights", None)
@@ -53,7 +55,8 @@ def save_adapter(
         raise UserError(message("model.adapter_needs_seed", method=init))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(str(folder), save_embedding_layers=False)
+    given = {} if state is None else {"state_dict": dict(state)}
+    model.save_pretrained(str(folder), save_embedding_layers=False, **given)
     processor.save(folder)
     record = read_record(folder) | {
         "base": base_name,

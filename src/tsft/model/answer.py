@@ -24,6 +24,7 @@ class Sampling:
     top_k: int = 0
     repetition_penalty: float = 1.0
     seed: int | None = None
+    min_new_tokens: int = 0
 
 
 def answer(
@@ -68,6 +69,31 @@ def answer_encoded(
     written = _generate(model, batch, processor.pad_id, sampling, _StopWhen(should_stop))
     start = batch["input_ids"].shape[1]
     return processor.tokenizer.batch_decode(written[:, start:], skip_special_tokens=True)
+
+
+@torch.no_grad()
+def answer_ids(
+    model: Any,
+    batch: dict[str, torch.Tensor],
+    pad_id: int,
+    *,
+    sampling: Sampling,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[list[int]]:
+    """The tokens of an answer to each row of a batch that is padded on the left, the one that ends it included."""
+    written = _generate(model, batch, pad_id, sampling, _StopWhen(should_stop))
+    ends = set(end_ids(model))
+    answers = []
+    for row in written[:, batch["input_ids"].shape[1] :].tolist():
+        end = next((place for place, token in enumerate(row, 1) if token in ends), len(row))
+        answers.append(row[:end])
+    return answers
+
+
+def end_ids(model: Any) -> tuple[int, ...]:
+    """The tokens that end an answer."""
+    ids = model.generation_config.eos_token_id
+    return tuple(ids) if isinstance(ids, list | tuple) else () if ids is None else (ids,)
 
 
 def answer_streaming(
@@ -146,6 +172,7 @@ def _generate(
             **batch,
             **options,
             max_new_tokens=sampling.max_new_tokens,
+            min_new_tokens=sampling.min_new_tokens or None,
             repetition_penalty=sampling.repetition_penalty,
             stopping_criteria=StoppingCriteriaList([stop]),
             streamer=streamer,

@@ -18,8 +18,16 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from tsft.model.encoder import TimeSeriesEncoder
 from tsft.model.families import class_stem
 from tsft.model.reward_head import FLAG, HEAD, last_places, new_head
+from tsft.model.value_head import HEAD as VALUE_HEAD
 
 IGNORED = -100
+
+
+@dataclass
+class ValuedOutput(CausalLMOutputWithPast):
+    """token_values: float32[M], what the value head says at the positions whose logits were kept."""
+
+    token_values: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,7 @@ class CausalMixin:
         num_items_in_batch: Tensor | int | None = None,
         label_smoothing: float = 0.0,
         as_reward: bool = False,
+        with_values: bool = False,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """Logits, and with `labels` (int64[B, T], unshifted, -100 ignored) the loss.
@@ -162,6 +171,7 @@ class CausalMixin:
                         150,000 words the others cost more memory than the model. `full_logits=True` gives
                         float[B, T, V] beside the same loss.
         as_reward:      logits float[B, 1], the score of each row by a reward model's head.
+        with_values:    beside the logits at `logits_to_keep` (bool[B, T]) the values there, by the value head.
         """
         inputs = {
             "input_ids": input_ids,
@@ -175,6 +185,8 @@ class CausalMixin:
         }
         if as_reward:
             return self._rewards(inputs)
+        if with_values:
+            return self._valued(inputs, logits_to_keep)
         if labels is None:
             return super().forward(**inputs, logits_to_keep=logits_to_keep)
         inputs["return_dict"] = True
@@ -194,6 +206,13 @@ class CausalMixin:
         last = hidden[torch.arange(len(hidden), device=hidden.device), last_places(mask)]
         head = getattr(self, HEAD)
         return CausalLMOutputWithPast(logits=head(last.to(head.weight.dtype)))
+
+    def _valued(self, inputs: dict[str, Any], kept: Tensor) -> ValuedOutput:
+        inputs |= {"return_dict": True, "output_hidden_states": True}
+        output = super().forward(**inputs, logits_to_keep=kept)
+        head = getattr(self, VALUE_HEAD)
+        hidden = output.hidden_states[-1][kept]  # [M, D]
+        return ValuedOutput(logits=output.logits, token_values=head(hidden.to(head.weight.dtype))[:, 0])
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, **kwargs: Any) -> dict[str, Any]:
         """Series go in with the prompt only: after that the cache holds what they said."""

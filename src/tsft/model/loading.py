@@ -137,16 +137,26 @@ def _family_of(
     return raw, read_family(folder, raw["ts"]), identity
 
 
-def save(model: PreTrainedModel, processor: SeriesProcessor, folder: Path, *, shard: str = "50GB") -> Path:
+def save(
+    model: PreTrainedModel,
+    processor: SeriesProcessor,
+    folder: Path,
+    *,
+    shard: str = "50GB",
+    state: Mapping[str, torch.Tensor] | None = None,
+) -> Path:
     """Write a whole model in the layout of the ChatTS checkpoints, into a new name first and then renamed.
 
     shard: the most that one file of weights holds, as transformers writes sizes ("5GB").
+    state: the weights by name, where the model holds only parts of them.
     """
     folder = Path(folder)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    model.save_pretrained(str(partial), state_dict=_chatts_state(model), max_shard_size=shard)
+    model.save_pretrained(
+        str(partial), state_dict=_chatts_state(model.state_dict() if state is None else state), max_shard_size=shard
+    )
     processor.save(partial)
     if folder.exists():
         shutil.rmtree(folder)
@@ -267,8 +277,8 @@ def _set_end_of_turn(model: PreTrainedModel, ids: list[int]) -> None:
     model.generation_config.eos_token_id = sorted(known | set(ids)) or None
 
 
-def _chatts_state(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+def _chatts_state(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The tensors under the names of the ChatTS checkpoints."""
     # A model that was loaded already carries the renaming and transformers reverses it; renaming here as well is
     # harmless then, and needed for a model that was made in memory.
-    return {name.replace("model.ts_encoder.", "ts_encoder.", 1): tensor for name, tensor in model.state_dict().items()}
+    return {name.replace("model.ts_encoder.", "ts_encoder.", 1): tensor for name, tensor in state.items()}

@@ -62,6 +62,32 @@ class Board:
         self._listeners.append(listener)
 
 
+class SharedBoard(Board):
+    """The board of a run whose events other processes write, too: what counts is the file, read again and again."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._follower = Follower(path)
+        self.take_in()
+
+    def say(self, event: Event) -> None:
+        with self._lock:
+            assert self._path is not None
+            self._write(self._path, to_line(event))
+        self.take_in()
+
+    def take_in(self) -> None:
+        """Hear what was written since last time; listeners are told of each event once."""
+        with self._lock:
+            events = self._follower.new_events()
+            for event in events:
+                self._state = reduce(self._state, event)
+                self._revision += 1
+        for event in events:
+            for listener in self._listeners:
+                listener(event)
+
+
 def read_events(path: Path) -> Iterator[Event]:
     """The events of a file in order. A last line cut off by a crash, or a line of a newer tsft, is left out."""
     if not path.exists():
@@ -95,12 +121,15 @@ class Follower:
     def read(self) -> tuple[int, RunState]:
         """Like `Board.read`, after taking in the new lines."""
         with self._lock:
-            for line in self._new_lines():
-                event = _event_or_none(line)
-                if event is not None:
-                    self._state = reduce(self._state, event)
-                    self._revision += 1
+            for event in self.new_events():
+                self._state = reduce(self._state, event)
+                self._revision += 1
             return self._revision, self._state
+
+    def new_events(self) -> list[Event]:
+        """What was added; not taken into the state."""
+        found = (_event_or_none(line) for line in self._new_lines())
+        return [event for event in found if event is not None]
 
     def _new_lines(self) -> list[str]:
         if not self._path.exists() or os.path.getsize(self._path) == self._offset:

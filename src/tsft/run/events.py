@@ -27,10 +27,11 @@ PHASES = (
 )
 
 # What a run in progress can be asked for. stop keeps what was learnt; discard keeps nothing of this attempt.
-COMMANDS = ("stop", "discard", "pause", "continue", "checkpoint", "evaluate", "stop_after_epoch")
+# force_stop ends processes that do not listen any more; what they did since the last checkpoint is lost.
+COMMANDS = ("stop", "discard", "pause", "continue", "checkpoint", "evaluate", "stop_after_epoch", "force_stop")
 
 # What a failure can be; each has its word under `failure.kind.` in the locales.
-FAILURES = ("memory", "data", "not_finite", "disk", "model", "driver", "package", "settings", "bug")
+FAILURES = ("memory", "data", "not_finite", "disk", "model", "driver", "package", "settings", "process", "bug")
 
 # What progress is counted in; each has its word under `unit.` in the locales.
 UNITS = ("bytes", "tensors", "rows", "batches", "steps")
@@ -40,7 +41,9 @@ UNITS = ("bytes", "tensors", "rows", "batches", "steps")
 class RunStarted:
     """The run began (or began again: `resumed_from` is the checkpoint step then, else 0).
 
-    versions: (package, version) of what computes it: tsft, python, torch and so on.
+    versions: (package, version) of what computes it: tsft, python, torch and so on. processes: how many of its own it
+    has, 0 where it is on a thread of the process that started it; host: the machine of the first, of a run that was
+    started by hand or by a scheduler.
     """
 
     at: float
@@ -49,6 +52,8 @@ class RunStarted:
     resumed_from: int = 0
     by: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    processes: int = 0
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,30 @@ class SampleShown:
 
 
 @dataclass(frozen=True)
+class DrawnAnswer:
+    """An answer that a run wrote to learn from. reward: the weighed sum, None where nothing could be judged.
+
+    parts: (name, value) of the rewards it consists of.
+    """
+
+    text: str
+    reward: float | None
+    parts: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class AnswersDrawn:
+    """What the run wrote to one question before `step`; the series of the newest lie in the run's `drawn.json`."""
+
+    at: float
+    step: int
+    source: str
+    question: str
+    expected: str
+    answers: tuple[DrawnAnswer, ...]
+
+
+@dataclass(frozen=True)
 class CheckpointSaved:
     """A checkpoint from which the run can go on. path is relative to the run's folder.
 
@@ -277,6 +306,7 @@ Event = (
     | Evaluated
     | ProbesPinned
     | SampleShown
+    | AnswersDrawn
     | CheckpointSaved
     | CheckpointRemoved
     | Noted
@@ -310,6 +340,10 @@ def from_line(line: str) -> Event:
         data["probes"] = tuple(Probe(**probe) for probe in data["probes"])
     if "datasets" in data:
         data["datasets"] = tuple(DataUsed(**used) for used in data["datasets"])
+    if "answers" in data:
+        data["answers"] = tuple(
+            DrawnAnswer(each["text"], each["reward"], _tuples(each["parts"])) for each in data["answers"]
+        )
     for name in ("settings", "change", "rows", "versions", "measures"):
         if name in data:
             data[name] = _tuples(data[name])

@@ -1,8 +1,9 @@
 """What of a run is worth telling somebody who does not look: its end, and a validation loss that stopped falling."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from tsft.config.metrics import ANSWER_SCORE
+from tsft.config.metrics import ANSWER_SCORE, MEAN_REWARD
 from tsft.errors import Message, message
 from tsft.run.state import RunState
 
@@ -26,10 +27,14 @@ def notice_of(state: RunState, plateau_evaluations: int) -> Notice | None:
     if state.status in ENDS:
         return Notice(state.status, f"{state.run_id}:{state.status}:{state.ended_at:.3f}", _end(state))
     since = evaluations_since_best(state)
-    if not state.is_active or state.best_loss is None or since < plateau_evaluations:
+    if not state.is_active or not _has_best(state) or since < plateau_evaluations:
         return None
-    values = {"name": state.name, "count": since, "step": state.best_step, "loss": f"{state.best_loss:.4f}"}
-    if state.plan is not None and state.plan.metric == ANSWER_SCORE:
+    values: dict[str, Any] = {"name": state.name, "count": since, "step": state.best_step}
+    if state.best_loss is not None:
+        values["loss"] = f"{state.best_loss:.4f}"
+    if _is_rewarded(state):
+        told = message("notice.plateau_reward", **values, reward=f"{state.best_reward or 0:.3f}")
+    elif state.plan is not None and state.plan.metric == ANSWER_SCORE:
         told = message("notice.plateau_score", **{**values, "score": f"{100 * (state.best_score or 0):.1f}"})
     else:
         told = message("notice.plateau", **values)
@@ -38,9 +43,19 @@ def notice_of(state: RunState, plateau_evaluations: int) -> Notice | None:
 
 def evaluations_since_best(state: RunState) -> int:
     """How many evaluations there were after the best one."""
-    if state.best_loss is None:
+    if not _has_best(state):
         return 0
-    return sum(step > state.best_step for step, _ in state.validation_loss.shown)
+    curve = state.measured[f"validation_{MEAN_REWARD}"] if _is_rewarded(state) else state.validation_loss
+    return sum(step > state.best_step for step, _ in curve.shown)
+
+
+def _has_best(state: RunState) -> bool:
+    return state.best_loss is not None or _is_rewarded(state)
+
+
+def _is_rewarded(state: RunState) -> bool:
+    """Whether the run is judged by a reward, and has one."""
+    return state.best_reward is not None and state.plan is not None and state.plan.metric == MEAN_REWARD
 
 
 def _end(state: RunState) -> Message:

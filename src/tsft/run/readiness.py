@@ -74,7 +74,7 @@ class MemoryEstimate:
 @dataclass(frozen=True)
 class TimeEstimate:
     """How long training takes without evaluations. basis: "record" (earlier runs of this workspace), "trial" (a dry
-    run just now) or "guess" (arithmetic over a short measurement; may be off by some times)."""
+    run just now), "guess" (arithmetic over a short measurement; may be off by some times) or "unknown" (both are 0)."""
 
     seconds: float
     seconds_a_step: float

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tsft.config.metrics import ANSWER_SCORE
+from tsft.config.metrics import ANSWER_SCORE, MEAN_REWARD
 from tsft.run.curve import Curve
 from tsft.run.events import (
+    AnswersDrawn,
     CheckpointRemoved,
     CheckpointSaved,
     CommandGiven,
@@ -40,6 +41,8 @@ ACTIVE = ("preparing", "running", "paused", "stopping")
 NOTES = 300
 # Answers to probes kept for the page: those before training and the newest of the others.
 SAMPLES = 400
+# Questions with the answers a run wrote to them: the newest are kept for the page.
+DRAWN = 8
 # The curves of a run, by the names of `RunState`.
 CURVES = (
     "loss",
@@ -83,6 +86,8 @@ class RunState:
     resumed_from: int = 0
     tokens: int = 0
     versions: tuple[tuple[str, str], ...] = ()
+    processes: int = 0  # of its own; 0 on a thread
+    host: str = ""  # where it was started by hand or by a scheduler
     datasets: tuple[DataUsed, ...] = ()
     plan: Planned | None = None
     loss: Curve = Curve()
@@ -97,6 +102,7 @@ class RunState:
     encoder_update: Curve = Curve()
     probes: tuple[Probe, ...] = ()
     samples: tuple[SampleShown, ...] = ()
+    drawn: tuple[AnswersDrawn, ...] = ()
     readings: tuple[tuple[float, int], ...] = ()  # (time, step) while training, for speed
     worked_seconds: float = 0.0  # spent in the phases of WORKING
     measured: Mapping[str, Curve] = field(
@@ -107,6 +113,7 @@ class RunState:
     best_step: int = 0  # the best trained step by the metric of the plan, 0 while there is none
     best_loss: float | None = None  # the validation loss of that step
     best_score: float | None = None  # and the score of its answers, where they were scored
+    best_reward: float | None = None  # what they were worth, where a run learns from its own answers
     checkpoints: tuple[CheckpointSaved, ...] = ()
     notes: tuple[Noted, ...] = ()
     commands: tuple[CommandGiven, ...] = ()
@@ -164,6 +171,8 @@ def _changes(state: RunState, event: Event) -> dict[str, Any]:
             return {"probes": event.probes}
         case SampleShown():
             return {"samples": _samples(state, event)}
+        case AnswersDrawn():
+            return {"drawn": (*(each for each in state.drawn if each.step != event.step), event)[-DRAWN:]}
         case CheckpointSaved():
             return {"checkpoints": _checkpoints(state, event)}
         case CheckpointRemoved():
@@ -196,6 +205,8 @@ def _started(state: RunState, event: RunStarted) -> dict[str, Any]:
         "step": back_to,
         "resumed_from": back_to,
         "versions": event.versions or state.versions,
+        "processes": event.processes,
+        "host": event.host,
         "started_at": state.started_at or event.at,
         "ended_at": 0.0,
         "readings": (),
@@ -205,6 +216,7 @@ def _started(state: RunState, event: RunStarted) -> dict[str, Any]:
         "status_before_pause": "",
         **_best_until(state, back_to),
         "samples": tuple(each for each in state.samples if each.step <= back_to),
+        "drawn": tuple(each for each in state.drawn if each.step <= back_to),
         "worked_seconds": state.worked.cut_after(back_to).last or 0.0,
         **{name: getattr(state, name).cut_after(back_to) for name in (*CURVES, "worked", "tokens_seen")},
         "measured": {name: curve.cut_after(back_to) for name, curve in state.measured.items()},
@@ -245,7 +257,7 @@ def _command(state: RunState, event: CommandGiven) -> dict[str, Any]:
     commands = (*state.commands, event)
     if not state.is_active:
         return {"commands": commands}
-    if event.command in ("stop", "discard"):
+    if event.command in ("stop", "discard", "force_stop"):
         return {"commands": commands, "pending": (event,), "status": "stopping"}
     others = tuple(each for each in state.pending if each.command != event.command)
     return {"commands": commands, "pending": (*others, event)}
@@ -253,39 +265,48 @@ def _command(state: RunState, event: CommandGiven) -> dict[str, Any]:
 
 def _evaluated(state: RunState, event: Evaluated) -> dict[str, Any]:
     """The earliest of equals stays the best. Step 0 does not count: nothing was trained by then."""
-    changes: dict[str, Any] = {"validation_loss": state.validation_loss.add(event.step, event.loss)}
+    changes: dict[str, Any] = {}
+    if event.loss is not None or _metric(state) != MEAN_REWARD:
+        changes["validation_loss"] = state.validation_loss.add(event.step, event.loss)
     if event.measures:
         validation = ((f"validation_{name}", value) for name, value in event.measures)
         changes["measured"] = _measured(state, event.step, validation)
     if event.score is not None:
         changes["answer_score"] = state.answer_score.add(event.step, event.score)
-    value, best = (event.score, state.best_score) if _follows_score(state) else (event.loss, state.best_loss)
+    reward = dict(event.measures).get(MEAN_REWARD)
+    value, best = {
+        ANSWER_SCORE: (event.score, state.best_score),
+        MEAN_REWARD: (reward, state.best_reward),
+    }.get(_metric(state), (event.loss, state.best_loss))
     if not event.step or value is None or (best is not None and not _is_better(state, value, best)):
         return changes
-    return {**changes, "best_step": event.step, "best_loss": event.loss, "best_score": event.score}
+    found = {"best_loss": event.loss, "best_score": event.score, "best_reward": reward}
+    return {**changes, "best_step": event.step, **found}
 
 
-def _follows_score(state: RunState) -> bool:
-    return state.plan is not None and state.plan.metric == ANSWER_SCORE
+def _metric(state: RunState) -> str:
+    return state.plan.metric if state.plan is not None else ""
 
 
 def _is_better(state: RunState, value: float, than: float) -> bool:
-    return value > than if _follows_score(state) else value < than
+    return value > than if _metric(state) in (ANSWER_SCORE, MEAN_REWARD) else value < than
 
 
 def _best_until(state: RunState, step: int) -> dict[str, Any]:
     if state.best_step <= step:
         return {}
-    losses, scores = (each.cut_after(step).shown for each in (state.validation_loss, state.answer_score))
-    sign, judged = (-1.0, scores) if _follows_score(state) else (1.0, losses)
+    curves = (state.validation_loss, state.answer_score, state.measured.get(f"validation_{MEAN_REWARD}", Curve()))
+    losses, scores, rewards = (each.cut_after(step).shown for each in curves)
+    sign, judged = {ANSWER_SCORE: (-1.0, scores), MEAN_REWARD: (-1.0, rewards)}.get(_metric(state), (1.0, losses))
     trained = [point for point in judged if point[0]]
     best = min(trained, key=lambda point: (sign * point[1], point[0]), default=None)
     if best is None:
-        return {"best_step": 0, "best_loss": None, "best_score": None}
+        return {"best_step": 0, "best_loss": None, "best_score": None, "best_reward": None}
     return {
         "best_step": int(best[0]),
         "best_loss": dict(losses).get(best[0]),
         "best_score": dict(scores).get(best[0]),
+        "best_reward": dict(rewards).get(best[0]),
     }
 
 

@@ -29,7 +29,7 @@ Answer = TypeVar("Answer")
 DatabaseFault = exc.SQLAlchemyError
 
 # Grows with each change of the table; a file of another version is made anew from the run folders.
-VERSION = 3
+VERSION = 4
 # How long a writer waits for another process's transaction; ours take milliseconds.
 BUSY_MILLISECONDS = 10_000
 _BROKEN = ("malformed", "not a database", "disk image", "no such table", "no such column", "encrypted")
@@ -62,6 +62,8 @@ runs_table = Table(
     Column("owner_pid", Integer),
     Column("owner_boot_id", String),
     Column("owner_started", Float),
+    # The machine of a run whose files are all there is (store/hand_runs.py), while it is in progress.
+    Column("host", String, nullable=False, default=""),
     Column("heartbeat_at", Float, nullable=False, default=0.0),
     Column("by", String, nullable=False, default=""),
     Column("notes", Text, nullable=False, default=""),

@@ -27,7 +27,7 @@ from tsft.store.workspace import Workspace
 FIRST_EVENTS, LAST_EVENTS = 40, 400
 LOG_LINES = 2_000
 # Events that hold text of the data or of the model.
-_WITH_ROWS = ("ProbesPinned", "SampleShown")
+_WITH_ROWS = ("ProbesPinned", "SampleShown", "AnswersDrawn")
 # What decides how the libraries behave; no other variable is anybody's business.
 _ENVIRONMENT = re.compile(
     r"^(ACCELERATE|BITSANDBYTES|CUBLAS|CUDA|CUDNN|GRADIO|HF|HIP|HUGGINGFACE|KMP|LANG$|LC_|MALLOC|MKL|MODELSCOPE|NCCL|"

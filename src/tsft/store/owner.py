@@ -1,6 +1,7 @@
 """Who works on a run: a process, told apart from a later one that was given the same number."""
 
 import os
+import socket
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,11 +11,21 @@ import psutil
 
 @dataclass(frozen=True)
 class Owner:
-    """A process. boot_id changes when the machine starts again; `started` is the process's own (see `_started`)."""
+    """A process. boot_id changes when the machine starts again; `started` is the process's own (see `_started`).
+
+    host: the machine's name, of a process that keeps a run's files and no record: started by hand or by a scheduler,
+    here or elsewhere. "" of one that keeps the record.
+    """
 
     pid: int
     boot_id: str
     started: float
+    host: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is (or was) of this machine since its last start, so that its number says whether it runs."""
+        return self.boot_id == _boot_id()
 
 
 @cache
@@ -28,6 +39,10 @@ def _boot_id() -> str:
 def this_process() -> Owner:
     pid = os.getpid()
     return Owner(pid, _boot_id(), _started(pid) or 0.0)
+
+
+def host_name() -> str:
+    return socket.gethostname()
 
 
 def is_alive(owner: Owner | None) -> bool:

@@ -13,16 +13,16 @@ from typing import Any
 from sqlalchemy import Connection, exc, select
 
 from tsft.atomic import write_json
-from tsft.config.codec import to_json
 from tsft.config.run_config import RunConfig
 from tsft.errors import Message, UserError, message
 from tsft.run.state import ACTIVE
 from tsft.store.cut_off import newest_checkpoint, say_interrupted, told_state
 from tsft.store.database import Database, runs_table
+from tsft.store.hand_runs import make_folder
+from tsft.store.hand_watch import HandWatch
 from tsft.store.listing import children_query, count_query, runs_query, tidy_tags
 from tsft.store.owner import is_alive, this_process
 from tsft.store.rows import (
-    default_name,
     info_of_row,
     owner_columns,
     owner_of_row,
@@ -38,14 +38,13 @@ from tsft.store.runs import (
     RunInfo,
     all_folders,
     folder_bytes,
-    new_folder,
     read_about,
     remove_folder,
     run_folder,
 )
 from tsft.store.scores import scores_by_run, take_scores
 from tsft.store.waiting import WaitingRuns
-from tsft.store.workspace import Workspace, readable_part
+from tsft.store.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 # A run waits so long between its folder and its first event at most.
@@ -60,6 +59,7 @@ class Record:
         self.workspace = workspace
         self._database = Database(workspace.database, self._match_folders)
         self.queue = WaitingRuns(workspace, self._database)
+        self._by_hand = HandWatch(workspace, self._database)
         # Changes that the disk refused; they are tried again with the next one.
         self._behind: dict[str, dict[str, Any]] = {}
         self._behind_lock = threading.Lock()
@@ -118,6 +118,7 @@ class Record:
 
     def active(self) -> RunInfo | None:
         """The run in progress, of whichever process; None when its process is gone."""
+        self._by_hand.look()
         self._write_behind()  # or a run whose end the disk refused would be in progress for ever
         query = select(runs_table).where(runs_table.c.status.in_(ACTIVE))
         alive = [row for row in self._rows(query) if is_alive(owner_of_row(row))]
@@ -146,14 +147,9 @@ class Record:
         if not parent:
             parent = parent_in(config.model.continue_from)
             origin = "continued" if parent else ""
-        now = time.time()
-        name = config.output.name.strip() or default_name(config)
-        begun = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
-        folder = new_folder(self.workspace, f"{begun}-{readable_part(name)}")
         lineage = {"parent": parent, "parent_step": parent_step, "origin": origin, "sweep": sweep}
-        about = {"name": name, "by": by, "created_at": now, **lineage}
-        write_json(folder.about, about)
-        write_json(folder.config, to_json(config))
+        folder, _ = make_folder(self.workspace, config, by, lineage)
+        about = dict(read_about(folder))
         row = {"id": folder.id, "status": "queued", **about, **row_of_config(config)}
         row["search_text"] = search_text(row)
 
@@ -264,11 +260,13 @@ class Record:
 
         Returns them with the step they had reached and, in `checkpoint`, the newest one they can go on from.
         """
+        self._by_hand.look()
         # A run that neither waits nor began after a minute: its process was ended while it was being started.
         is_lost = (runs_table.c.status == "queued") & runs_table.c.place.is_(None)
         is_lost &= runs_table.c.created_at < time.time() - STARTING_SECONDS
         query = select(runs_table).where(runs_table.c.status.in_(ACTIVE) | is_lost)
-        swept = [row["id"] for row in self._rows(query) if not is_alive(owner_of_row(row)) and self._interrupt(row)]
+        lost = [row for row in self._rows(query) if not self._is_elsewhere(row) and not is_alive(owner_of_row(row))]
+        swept = [row["id"] for row in lost if self._interrupt(row)]
         return [self.get(run_id) for run_id in swept]
 
     def rebuild(self) -> None:
@@ -288,6 +286,12 @@ class Record:
     def close(self) -> None:
         """Let go of the file; the next call opens it again."""
         self._database.close()
+
+    @staticmethod
+    def _is_elsewhere(row: Mapping[str, Any]) -> bool:
+        """Whether a run's files alone say how it stands: it was started by hand on another machine."""
+        owner = owner_of_row(row)
+        return owner is not None and bool(owner.host) and not owner.is_here
 
     def _interrupt(self, row: Mapping[str, Any]) -> bool:
         """Returns False when another process was quicker."""

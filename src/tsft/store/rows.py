@@ -76,7 +76,7 @@ def row_of_folder(folder: RunFolder) -> dict[str, Any]:
         **row_of_tree(read_json(folder.config)),
         **row_of_state(state),
         **row_of_about(about, state),
-        **owner_columns(_owner_of_heartbeat(heartbeat) if state.is_active else None),
+        **owner_columns(owner_of_heartbeat(heartbeat) if state.is_active else None),
     }
     return {**row, "search_text": search_text(row)}
 
@@ -102,14 +102,23 @@ def parent_in(continue_from: str) -> str:
 
 def owner_columns(owner: Owner | None) -> dict[str, Any]:
     if owner is None:
-        return {"owner_pid": None, "owner_boot_id": None, "owner_started": None}
-    return {"owner_pid": owner.pid, "owner_boot_id": owner.boot_id, "owner_started": owner.started}
+        return {"owner_pid": None, "owner_boot_id": None, "owner_started": None, "host": ""}
+    known = {"owner_pid": owner.pid, "owner_boot_id": owner.boot_id, "owner_started": owner.started}
+    return {**known, "host": owner.host}
 
 
 def owner_of_row(row: Mapping[str, Any]) -> Owner | None:
     if row["owner_pid"] is None:
         return None
-    return Owner(row["owner_pid"], row["owner_boot_id"], row["owner_started"])
+    return Owner(row["owner_pid"], row["owner_boot_id"], row["owner_started"], row["host"])
+
+
+def owner_of_heartbeat(heartbeat: Mapping[str, Any]) -> Owner | None:
+    """Who wrote it; None where it is missing or broken."""
+    pid, boot_id, started = heartbeat.get("pid"), heartbeat.get("boot_id"), heartbeat.get("started")
+    if not isinstance(pid, int) or not isinstance(boot_id, str) or not isinstance(started, (int, float)):
+        return None
+    return Owner(pid, boot_id, float(started), str(heartbeat.get("host") or ""))
 
 
 def info_of_row(row: Mapping[str, Any], folder: RunFolder) -> RunInfo:
@@ -118,13 +127,6 @@ def info_of_row(row: Mapping[str, Any], folder: RunFolder) -> RunInfo:
     decoded |= {"data": tuple(DataUsed(**used) for used in json.loads(row["data"])), "folder": folder}
     names = {each.name for each in dataclasses.fields(RunInfo)} - decoded.keys()
     return RunInfo(**{name: row[name] for name in names}, **decoded)
-
-
-def _owner_of_heartbeat(heartbeat: Mapping[str, Any]) -> Owner | None:
-    pid, boot_id, started = heartbeat.get("pid"), heartbeat.get("boot_id"), heartbeat.get("started")
-    if not isinstance(pid, int) or not isinstance(boot_id, str) or not isinstance(started, (int, float)):
-        return None
-    return Owner(pid, boot_id, float(started))
 
 
 def _setting(tree: Mapping[str, Any], section: str, name: str) -> Any:

@@ -74,6 +74,11 @@ class RunFolder:
         return self.path / "probes.json"
 
     @property
+    def drawn(self) -> Path:
+        """The questions to which the answers of the run are shown."""
+        return self.path / "drawn.json"
+
+    @property
     def failed_rows(self) -> Path:
         """The rows at fault when a run failed."""
         return self.path / "failed_rows.json"
@@ -86,6 +91,11 @@ class RunFolder:
     def commands(self) -> Path:
         return self.path / "commands.jsonl"
 
+    @property
+    def ranks(self) -> Path:
+        """Of a run of several processes: a sign of life and a log of each."""
+        return self.path / "ranks"
+
 
 @dataclass(frozen=True)
 class RunInfo:
@@ -97,6 +107,7 @@ class RunInfo:
     says more: evaluation (its id), result, score, low, high, rows, tasks (score by task), datasets, at.
     parent: the run this one comes from, "" when from none; origin says how, one of ORIGINS; parent_step is the
     checkpoint it went on from. sweep: the same for all runs of one sweep. versions: of the packages it last ran with.
+    host: the machine of a run that was started by hand, while it is in progress.
     data: what it last read. place: where it stands in the queue, the smallest first; None when it does not wait.
     """
 
@@ -135,6 +146,7 @@ class RunInfo:
     place: float | None = None
     queued_by: str = ""
     queued_step: int = 0
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,8 +276,9 @@ def _checkpoint(path: Path) -> Checkpoint | None:
     state = read_json(path / "trainer_state.json")
     if state.get("global_step") != int(number) or not is_weights_folder(path):
         return None
-    parts = [path / "optimizer.pt", path / "scheduler.pt"]
-    if not all(part.is_file() and part.stat().st_size > 0 for part in parts):
+    # DeepSpeed has the optimizer in a part for each process.
+    optimizer = [*path.glob("global_step*/*optim_states.pt")] or [path / "optimizer.pt"]
+    if not all(part.is_file() and part.stat().st_size > 0 for part in (*optimizer, path / "scheduler.pt")):
         return None
     # A file that was cut short since: a full disk while it was copied, a repair after a power cut.
     lengths = read_json(path / COMPLETE).get("bytes", {})

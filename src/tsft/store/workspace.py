@@ -61,6 +61,11 @@ class Workspace:
         return self.root / "evaluations"
 
     @property
+    def launches(self) -> Path:
+        """Configs of runs that are started by hand; made with the first."""
+        return self.root / "launches"
+
+    @property
     def cache(self) -> Path:
         return self.root / "cache"
 
@@ -68,6 +73,11 @@ class Workspace:
     def labels(self) -> Path:
         """The inbox of the label room."""
         return self.root / "labels"
+
+    @property
+    def chat(self) -> Path:
+        """What people said of answers in the Chat."""
+        return self.root / "chat"
 
     @property
     def database(self) -> Path:

@@ -5,6 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from tsft.config.metrics import MEAN_REWARD
+from tsft.config.stages import REWARDS
 from tsft.i18n import translate
 from tsft.run.curve import Curve, Point, smoothed
 from tsft.run.state import RunState
@@ -26,6 +28,13 @@ SMALL_CHARTS = (
     ("margin", ("margin", "validation_margin")),
     ("reward", ("chosen_reward", "rejected_reward")),
     ("kl", ("kl",)),
+    ("rewards", tuple(f"{name}_reward" for name in (*REWARDS, "model"))),
+    ("reward_spread", ("reward_spread",)),
+    ("shares", ("flat_groups", "cut_answers", "clipped")),
+    ("answer_tokens", ("answer_tokens", "validation_answer_tokens")),
+    ("entropy", ("entropy",)),
+    ("reference_kl", ("reference_kl",)),
+    ("policy", ("policy_loss", "value_loss")),
     ("sft_loss", ("sft_loss",)),
     ("learning_rate", ("learning_rate", "encoder_learning_rate")),
     ("grad_norm", ("grad_norm", "model_grad_norm", "encoder_grad_norm")),
@@ -35,7 +44,9 @@ OVERLAY_SMALL_CURVES = ("answer_score", "accuracy", "margin", "learning_rate", "
 # Curves of `RunState.measured`; whoever has none of them has an empty curve.
 _MEASURED: tuple[str, ...] = (
     *("accuracy", "validation_accuracy", "margin", "validation_margin"),
-    *("chosen_reward", "rejected_reward", "kl", "sft_loss"),
+    *("chosen_reward", "rejected_reward", "kl", "sft_loss", "reward_spread", "flat_groups", "cut_answers", "clipped"),
+    *(f"{name}_reward" for name in (*REWARDS, "model")),
+    *("answer_tokens", "validation_answer_tokens", "entropy", "reference_kl", "policy_loss", "value_loss"),
 )
 DRAWN_WORDS = (
     "title",
@@ -63,6 +74,9 @@ DRAWN_WORDS = (
     "model_update",
     "encoder_update",
     "reward",
+    "rewards",
+    "shares",
+    "policy",
     *_MEASURED,
     "runs",
     "zoom_help",
@@ -73,11 +87,13 @@ def chart_payload(state: RunState, language: str) -> str:
     """The curves with the words that stand in the chart, as JSON. Under 100 kB for a run of any length."""
     small = [name for _, names in SMALL_CHARTS for name in names]
     run = _run(state, POINTS, VALIDATION_POINTS, SMALL_CHART_POINTS, small)
-    smooth = smoothed(state.loss.shown[-200:])
-    latest = plain(state.loss.last), plain(smooth[-1][1] if smooth else None), plain(state.validation_loss.last)
+    main, validation = main_curves(state)
+    smooth = smoothed(main.shown[-200:])
+    latest = plain(main.last), plain(smooth[-1][1] if smooth else None), plain(validation.last)
     values = dict(zip(("loss", "smoothed", "validation"), latest, strict=True))
-    description = translate(language, "page.chart.description", step=state.step, **values)
-    return _json(state.run_id, [run], description, language)
+    by = "_rewards" if is_rewarded(state) else ""
+    description = translate(language, f"page.chart.description{by}", step=state.step, **values)
+    return _json(state.run_id, [run], description, language, is_rewarded(state))
 
 
 def overlay_payload(states: Sequence[RunState], language: str) -> str:
@@ -87,7 +103,20 @@ def overlay_payload(states: Sequence[RunState], language: str) -> str:
     runs = [_run(each, loss, loss // 2, small, OVERLAY_SMALL_CURVES) for each in states]
     names = ", ".join(each.name for each in states)
     description = translate(language, "page.chart.overlay", names=names)
-    return _json("|".join(each.run_id for each in states), runs, description, language)
+    are_rewarded = bool(states) and all(map(is_rewarded, states))
+    return _json("|".join(each.run_id for each in states), runs, description, language, are_rewarded)
+
+
+def is_rewarded(state: RunState) -> bool:
+    """Whether the run learns from its own answers: its loss is near 0 whatever it learns, its reward is what counts."""
+    return MEAN_REWARD in state.measured
+
+
+def main_curves(state: RunState) -> tuple[Curve, Curve]:
+    """What the large chart shows of training and of validation: the loss, or the reward where that is what counts."""
+    if is_rewarded(state):
+        return state.measured[MEAN_REWARD], state.measured.get(f"validation_{MEAN_REWARD}", Curve())
+    return state.loss, state.validation_loss
 
 
 def thinned(points: Sequence[Point], limit: int) -> list[Point]:
@@ -118,9 +147,11 @@ def rounded(value: float) -> float | int:
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
-def _json(key: str, runs: Sequence[dict[str, Any]], description: str, language: str) -> str:
+def _json(key: str, runs: Sequence[dict[str, Any]], description: str, language: str, are_rewarded: bool = False) -> str:
     """key: a chart that is given another one forgets its zoom."""
     words = {name: translate(language, f"page.chart.{name}") for name in DRAWN_WORDS}
+    if are_rewarded:
+        words["title"] = translate(language, "page.chart.title_rewards")
     tree = {
         "key": key,
         "runs": runs,
@@ -133,15 +164,17 @@ def _json(key: str, runs: Sequence[dict[str, Any]], description: str, language: 
 def _run(
     state: RunState, points: int, validation_points: int, small_points: int, small: Sequence[str]
 ) -> dict[str, Any]:
-    best = (state.best_step, state.best_loss) if state.best_loss is not None else None
+    main, validation = main_curves(state)
+    value = state.best_reward if is_rewarded(state) else state.best_loss
+    best = (state.best_step, value) if value is not None else None
     curves = {name: _columns(thinned(_curve(state, name).shown, small_points)) for name in small}
     return {
         "id": state.run_id,
         "name": state.name,
-        "loss": _columns(thinned(state.loss.shown, points)),
-        "validation": _columns(thinned(state.validation_loss.shown, validation_points)),
+        "loss": _columns(thinned(main.shown, points)),
+        "validation": _columns(thinned(validation.shown, validation_points)),
         "best": [rounded(best[0]), rounded(best[1])] if best else None,
-        "gaps": [rounded(step) for step in state.loss.gaps[-100:]],
+        "gaps": [rounded(step) for step in main.gaps[-100:]],
         "clock": _clock(state.worked, state.tokens_seen),
         "curves": curves,
     }

@@ -16,9 +16,9 @@ from tsft.ui.events import PRIVATE
 from tsft.ui.words import Words
 
 # The buttons in order, each with the command it gives; a pause and its end share one button.
-BUTTONS = ("pause", "continue", "checkpoint", "evaluate", "stop_after_epoch", "discard")
+BUTTONS = ("pause", "continue", "checkpoint", "evaluate", "stop_after_epoch", "discard", "force_stop")
 # What can be asked before the first step is trained.
-EARLY = ("pause", "continue", "discard")
+EARLY = ("pause", "continue", "discard", "force_stop")
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ def shown_buttons(state: RunState) -> tuple[tuple[str, bool], ...]:
     has_validation = state.plan is None or state.plan.rows_validation > 0
     shown = []
     for name in BUTTONS:
-        if name == ("pause" if is_paused else "continue"):
+        if name == ("pause" if is_paused else "continue") or name == "force_stop" and not state.processes:
             continue
-        can = not is_ending and name not in pending and (name in EARLY or state.step > 0)
+        # Processes that do not listen have been asked to stop already: that is when force is wanted.
+        can = (not is_ending or name == "force_stop") and name not in pending and (name in EARLY or state.step > 0)
         shown.append((name, can and (name != "evaluate" or has_validation)))
     return tuple(shown)
 

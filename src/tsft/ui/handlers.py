@@ -21,7 +21,7 @@ from tsft.ui.live import IDLE_SECONDS, View
 from tsft.ui.mode_box import differs_html
 from tsft.ui.parts import Parts
 from tsft.ui.preset_box import about_html
-from tsft.ui.top_bar import fetch_update, offered, path_of, result_choices
+from tsft.ui.top_bar import RESULT_KEYS, fetch_update, offered, path_of, result_choices
 from tsft.ui.train_tab import errors_html, problems_html, remaining_problems, start_run
 from tsft.ui.widgets import limited, shown
 
@@ -114,16 +114,17 @@ class Handlers:
         now_seen = {**parts, "seconds": seconds}
         timer = gr.Timer(seconds) if seen.get("seconds") != seconds else gr.skip()
         has_ended = bool(seen.get("buttons", (False,))[0]) and not is_active
-        ended = self._after_a_run(problems, language) if has_ended else [gr.skip()] * 3
+        ended = self._after_a_run(problems, language) if has_ended else [gr.skip()] * (2 + len(RESULT_KEYS))
+        ended, others = ended[:3], ended[3:]
         known = gr.skip() if knows_limits or not self._context.engine.limits() else language
-        return [now_seen if now_seen != seen else gr.skip(), timer, *ended, *updates, known]
+        return [now_seen if now_seen != seen else gr.skip(), timer, *ended, *updates, *others, known]
 
     def _after_a_run(self, problems: Sequence[Problem], language: str) -> list[Any]:
         """A run ended: there is more to continue from, and nothing is in the way of the next one any more."""
-        choices = gr.update(choices=result_choices(self._context, language))
+        choices = [gr.update(choices=result_choices(self._context, language, key)) for key in RESULT_KEYS]
         if problems and not any(each.field for each in problems):
-            return ["", [], choices]
-        return [gr.skip(), gr.skip(), choices]
+            return ["", [], *choices]
+        return [gr.skip(), gr.skip(), *choices]
 
     def _live_updates(self, seen: Mapping[str, Any], language: str, model: str, hub: str) -> list[Any]:
         """Updates for `_live_outputs`, skipping what this page has already, and then what it has seen now."""

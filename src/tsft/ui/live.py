@@ -14,6 +14,7 @@ from tsft.ui import monitor
 from tsft.ui.charts import chart_payload
 from tsft.ui.command_bar import shown_buttons
 from tsft.ui.context import PageContext
+from tsft.ui.drawn_box import drawn_html
 from tsft.ui.notices import notice_mark
 from tsft.ui.probes_box import gauges_html, probes_html
 from tsft.ui.queue_box import waiting_html
@@ -139,7 +140,9 @@ class Live:
         return monitor.result(state, language, rows, self._context.log_tail(state.run_id))
 
     def _probes(self, state: RunState, language: str) -> str:
-        return probes_html(state, self._context.shown_rows(state.run_id, "probes"), language) if state.probes else ""
+        shown = self._context.shown_rows
+        drawn = drawn_html(state, shown(state.run_id, "drawn"), language) if state.drawn else ""
+        return drawn + (probes_html(state, shown(state.run_id, "probes"), language) if state.probes else "")
 
     def _queue(self, language: str) -> str:
         """The waiting runs; the record is asked at most once in QUEUE_SECONDS, whoever looks."""
@@ -172,4 +175,5 @@ def _log_key(state: RunState, language: str) -> tuple[Any, ...]:
 
 def _probes_key(state: RunState, language: str) -> tuple[Any, ...]:
     last = state.samples[-1].at if state.samples else 0.0
-    return (state.run_id, len(state.probes), len(state.samples), last, language)
+    drawn = state.drawn[-1].at if state.drawn else 0.0
+    return (state.run_id, len(state.probes), len(state.samples), last, drawn, language)

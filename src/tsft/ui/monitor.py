@@ -12,6 +12,7 @@ from tsft.i18n import say, translate
 from tsft.run.events import Noted
 from tsft.run.ports import Fetch
 from tsft.run.state import RunState, seconds_left, steps_per_second
+from tsft.ui.charts import is_rewarded, main_curves
 from tsft.ui.failure_box import failure_html
 from tsft.ui.readings import NONE, clock, duration, plain, size, speed
 from tsft.ui.widgets import element_id
@@ -144,12 +145,18 @@ def _readings(state: RunState, language: str) -> list[tuple[str, str]]:
         ("epoch", f"{state.epoch:.2f} / {state.epochs:.3g}" if state.epochs else NONE),
         ("speed", speed(steps_per_second(state), language)),
         ("left", duration(left) if state.is_active else NONE),
-        ("loss", plain(state.loss.last)),
-        ("validation_loss", plain(state.validation_loss.last)),
+        *_judged(state),
     ]
     if state.is_active and state.phase not in ("training", "ended") and state.total:
         readings[0] = ("in_phase", _amount(state, language))
     return readings
+
+
+def _judged(state: RunState) -> list[tuple[str, str]]:
+    """The loss of training and validation, or the reward where a run learns from its own answers."""
+    main, validation = main_curves(state)
+    names = ("reward", "validation_reward") if is_rewarded(state) else ("loss", "validation_loss")
+    return [(names[0], plain(main.last)), (names[1], plain(validation.last))]
 
 
 def _amount(state: RunState, language: str) -> str:

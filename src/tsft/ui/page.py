@@ -1,5 +1,6 @@
 """The page as a whole: top bar and tabs, and which handler answers to what. Begin reading here."""
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -27,11 +28,12 @@ from tsft.ui.parts import Parts
 from tsft.ui.preset_box import wire_preset_box
 from tsft.ui.presets import controls_of, wire_presets
 from tsft.ui.preview_box import wire_preview
+from tsft.ui.processes_box import wire_processes_box
 from tsft.ui.queue_box import Desk, wire_queue_box
 from tsft.ui.readiness import wire_readiness
 from tsft.ui.runs_tab import place_runs_tab, refreshed, wire_runs_tab
 from tsft.ui.slot_question import wire_slot_question
-from tsft.ui.top_bar import model_words, place_top_bar, result_choices
+from tsft.ui.top_bar import RESULT_KEYS, model_words, place_top_bar, result_choices
 from tsft.ui.train_tab import field_labels, place_train_tab
 from tsft.ui.widgets import words_of
 from tsft.ui.words import Words, language_of
@@ -144,6 +146,7 @@ class Page:
         wire_mode_box(train.modes, form, self.context, train.presets.loaded, parts.top)
         wire_preset_box(train.preset_box, train.presets, self.context, language)
         wire_preview(train.preview, form, self.context, language, follows)
+        wire_processes_box(train.processes, form, self.context, language, follows)
         wire_readiness(train.readiness, form, self.context, language)
 
     def _wire_language(self) -> None:
@@ -297,9 +300,10 @@ def _add_choices(parts: Parts) -> None:
     def model(language: str) -> dict[str, Any]:
         return {**words_of(setting_by_key()["model.name"], language), **model_words(language)}
 
-    def continue_from(language: str) -> dict[str, Any]:
-        own = words_of(setting_by_key()["model.continue_from"], language)
-        return {**own, "choices": result_choices(parts.context, language)}
+    def result(key: str, language: str) -> dict[str, Any]:
+        own = words_of(setting_by_key()[key], language)
+        return {**own, "choices": result_choices(parts.context, language, key)}
 
     parts.words.add_made(parts.form.widget("model.name"), model)
-    parts.words.add_made(parts.form.widget("model.continue_from"), continue_from)
+    for key in RESULT_KEYS:
+        parts.words.add_made(parts.form.widget(key), partial(result, key))

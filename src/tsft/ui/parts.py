@@ -7,7 +7,7 @@ from tsft.ui.context import PageContext
 from tsft.ui.form import Form
 from tsft.ui.live import Live
 from tsft.ui.runs_tab import RunsTab
-from tsft.ui.top_bar import TopBar
+from tsft.ui.top_bar import RESULT_KEYS, TopBar
 from tsft.ui.train_tab import TrainTab
 from tsft.ui.words import Words
 
@@ -52,8 +52,9 @@ class Parts:
 
     @property
     def tick_outputs(self) -> list[Any]:
-        start = [self.seen, self.timer, self.train.refusal, self.problems, self.form.widget("model.continue_from")]
-        return [*start, *self.live_outputs, self.knows_limits]
+        continued, *others = map(self.form.widget, RESULT_KEYS)
+        start = [self.seen, self.timer, self.train.refusal, self.problems, continued]
+        return [*start, *self.live_outputs, *others, self.knows_limits]
 
     @property
     def config_outputs(self) -> list[Any]:

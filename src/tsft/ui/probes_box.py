@@ -31,7 +31,7 @@ def probes_html(state: RunState, rows: Sequence[Any], language: str) -> str:
         )
         expected = translate(language, "page.probes.expected")
         gold = f"<tr><td>{escape(expected)}</td><td>{escape(probe.expected)}</td></tr>" if probe.expected else ""
-        drawn = _picture(rows[number - 1], probe.source) if number <= len(rows) else ""
+        drawn = row_picture(rows[number - 1], probe.source) if number <= len(rows) else ""
         parts.append(
             f'<div class="preview-row probe"><h4>{escape(probe.source)}</h4>{drawn}'
             f'<p class="turn">{escape(probe.question)}</p><table class="facts">{gold}{lines}</table></div>'
@@ -66,6 +66,7 @@ def _amount(amount: Amount) -> str:
     return f"{size(amount.used_bytes)} / {size(amount.total_bytes)}"
 
 
-def _picture(row: Any, source: str) -> str:
+def row_picture(row: Any, source: str) -> str:
+    """The first series of a row that is kept to be shown."""
     series = [np.array([np.nan if each is None else each for each in points]) for points in row.series]
     return picture(series[:MOST_SERIES], escape(source))

@@ -158,7 +158,10 @@ def _facts(ready: Readiness, language: str) -> Iterator[tuple[str, str]]:
     yield word("encoder"), " · ".join([encoder, positions, *([word("encoder_new")] if ready.encoder_is_new else [])])
     yield word("steps"), word("steps_value", steps=ready.steps, epochs=plain(ready.epochs))
     basis = translate(language, f"page.ready.basis.{ready.time.basis}")
-    yield word("time"), f"{duration(ready.time.seconds)} · {plain(ready.time.seconds_a_step)} s · {basis}"
+    if ready.time.basis == "unknown":
+        yield word("time"), basis
+    else:
+        yield word("time"), f"{duration(ready.time.seconds)} · {plain(ready.time.seconds_a_step)} s · {basis}"
     yield word("disk"), word("of", need=size(ready.disk_bytes), available=size(ready.disk_free_bytes))
 
 

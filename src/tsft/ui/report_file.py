@@ -21,8 +21,8 @@ def write_report(workspace: Path | None, name: str, path: Path | None, language:
     record.sweep()
     run = record.find(name)
     source = RunSource(opened, record)
-    probes, failed = (source.shown_rows(run.id, kind) for kind in ("probes", "failed"))
-    text = report_html(source.told(run.id), probes, failed, language, time.time())
+    probes, failed, drawn = (source.shown_rows(run.id, kind) for kind in ("probes", "failed", "drawn"))
+    text = report_html(source.told(run.id), probes, failed, language, time.time(), drawn)
     path = path or Path(f"{run.id}.html")
     try:
         path.write_text(text, encoding="utf-8")

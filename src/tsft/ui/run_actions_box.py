@@ -39,6 +39,7 @@ class RunActionsBox:
     tags: Any
     notes: Any
     save: Any
+    stop: Any
     delete: Any
     files: dict[str, Any]
     said: Any
@@ -57,7 +58,7 @@ class RunActionsBox:
     @property
     def following(self) -> list[Any]:
         """What may change while a run goes on: nothing that a person types in."""
-        buttons = [self.resume, self.extend, self.delete, self.clone, self.save, *self.files.values()]
+        buttons = [self.resume, self.extend, self.delete, self.clone, self.save, *self.files.values(), self.stop]
         return [self.checkpoint, *buttons]
 
     @property
@@ -89,7 +90,7 @@ def place_run_actions(words: Words) -> RunActionsBox:
         name, tags = line("name"), line("tags")
     notes = line("notes", lines=2)
     with gr.Row(elem_classes=["gap-small", "actions"]):
-        save, delete = button("save", min_width=190), button("delete", variant="stop")
+        save, stop, delete = button("save", min_width=190), button("stop"), button("delete", variant="stop")
     with gr.Row(elem_classes=["gap-small", "actions"]):
         files = {each: button(each, min_width=130) for each in FILES}
     said = gr.HTML(elem_id="runs-said", apply_default_css=False)
@@ -100,7 +101,7 @@ def place_run_actions(words: Words) -> RunActionsBox:
         )
         cancel = words.add(gr.Button(size="sm", min_width=90, elem_id="run-cancel"), value="page.runs.no")
     feed = gr.Textbox(visible="hidden", elem_id="run-feed")
-    described = (name, tags, notes, save, delete, files)
+    described = (name, tags, notes, save, stop, delete, files)
     return RunActionsBox(
         checkpoint, resume, epochs, extend, clone, *described, said, question, text, confirm, cancel, gr.State({}), feed
     )
@@ -115,12 +116,12 @@ def action_updates(told: RunTold | None, language: str) -> list[Any]:
 def following_updates(told: RunTold | None, language: str, keeps_choice: bool = False) -> list[Any]:
     """Updates for `RunActionsBox.following`; with `keeps_choice` the checkpoint that is chosen stays so."""
     if told is None:
-        return [gr.update(choices=[], value=None), *[gr.update(interactive=False)] * (5 + len(FILES))]
+        return [gr.update(choices=[], value=None), *[gr.update(interactive=False)] * (6 + len(FILES))]
     choices = [(_checkpoint(each.step, each.loss, language), each.step) for each in told.checkpoints]
     newest = told.checkpoints[0].step if told.checkpoints else None
     chosen: dict[str, Any] = {} if keeps_choice and newest is not None else {"value": newest}
     can_go_on = bool(told.checkpoints) and told.row.status in RESUMABLE
-    flags = (can_go_on, can_go_on, not told.state.is_active, *[True] * (2 + len(FILES)))
+    flags = (can_go_on, can_go_on, not told.state.is_active, *[True] * (2 + len(FILES)), told.state.is_active)
     return [gr.update(choices=choices, **chosen), *(gr.update(interactive=each) for each in flags)]
 
 
@@ -142,6 +143,17 @@ def wire_run_actions(
 
         return _tried(write, "page.runs.saved", chosen_language)
 
+    def stop(run_id: str, chosen_language: str, request: gr.Request) -> str:
+        """Of whichever machine it runs on."""
+        try:
+            name = context.run_actions.told(run_id).row.name
+            is_asked = context.engine.command("stop", who(request), run_id)
+        except UserError as error:
+            return monitor.said(say_all(chosen_language, error), is_bad=True)
+        if not is_asked:
+            return monitor.said(translate(chosen_language, "page.command.no_run"), is_bad=True)
+        return monitor.said(translate(chosen_language, "cli.stop_asked", name=name))
+
     def ask_to_delete(run_id: str, chosen_language: str) -> list[Any]:
         """What would be deleted and how much it is."""
         try:
@@ -155,6 +167,7 @@ def wire_run_actions(
     def made(kind: str) -> Callable[[str, str], str]:
         return lambda run_id, chosen_language: _file(context, kind, run_id, chosen_language)
 
+    refresh(box.stop.click(stop, [chosen, language], [box.said], **PRIVATE))
     refresh(box.save.click(save, [chosen, box.name, box.notes, box.tags, language], [box.said], **PRIVATE))
     box.delete.click(ask_to_delete, [chosen, language], box.asking, **PRIVATE)
     box.cancel.click(lambda: _told(""), None, box.asking, **PRIVATE)

@@ -27,15 +27,22 @@ def report_of(context: PageContext, told: RunTold, language: str) -> str:
     run_id = told.row.id
     failed = context.shown_rows(run_id, "failed") if told.state.failure else ()
     probes = context.shown_rows(run_id, "probes") if told.state.probes else ()
-    return report_html(told, probes, failed, language, time.time())
+    drawn = context.shown_rows(run_id, "drawn") if told.state.drawn else ()
+    return report_html(told, probes, failed, language, time.time(), drawn)
 
 
 def report_html(
-    told: RunTold, probe_rows: Sequence[Any], failed_rows: Sequence[Any], language: str, written_at: float
+    told: RunTold,
+    probe_rows: Sequence[Any],
+    failed_rows: Sequence[Any],
+    language: str,
+    written_at: float,
+    drawn_rows: Sequence[Any] = (),
 ) -> str:
     """The whole file. Every text of data, models and people in it is escaped.
 
-    probe_rows, failed_rows: what the probes and the rows at fault hold. written_at: seconds since the epoch.
+    probe_rows, failed_rows, drawn_rows: what the probes, the rows at fault and the questions of the run's own answers
+    hold. written_at: seconds since the epoch.
     """
     row, state = told.row, told.state
     written = translate(language, "report.written", run=row.id, at=moment(written_at))
@@ -54,7 +61,7 @@ def report_html(
 {notes}{summary_html(told, failed_rows, language)}
 <div class="tsft-chart" data-feed="report-feed"></div>
 <div id="report-feed" class="feed">{chart_html(told, language)}</div>
-<div class="report-columns"><div>{log_html(told, probe_rows, language)}</div><div>{right}</div></div>
+<div class="report-columns"><div>{log_html(told, probe_rows, drawn_rows, language)}</div><div>{right}</div></div>
 <script>{asset("plot.js")}</script><script>{asset("chart.js")}</script><script>{DRAW}</script>
 </body></html>
 """

@@ -51,9 +51,9 @@ class RunSource:
         return RunPage([row_of(each) for each in found], total, record.tags())
 
     def shown_rows(self, run_id: str, kind: str) -> Sequence[ShownRow]:
-        """The rows a run keeps to be shown: kind "probes", or "failed" for those at fault."""
+        """The rows a run keeps to be shown: kind "probes", "drawn" (its own answers), or "failed" (at fault)."""
         folder = runs.run_folder(self._workspace, run_id)
-        return read_rows(folder.probes if kind == "probes" else folder.failed_rows)
+        return read_rows({"probes": folder.probes, "drawn": folder.drawn}.get(kind, folder.failed_rows))
 
     def events(self, run_id: str) -> Iterator[Event]:
         return read_events(runs.run_folder(self._workspace, run_id).events)

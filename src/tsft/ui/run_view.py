@@ -10,6 +10,7 @@ from tsft.config.run_config import RunConfig
 from tsft.i18n import translate
 from tsft.ui import monitor
 from tsft.ui.charts import chart_payload, overlay_payload
+from tsft.ui.drawn_box import drawn_html
 from tsft.ui.lineage import lineage_html
 from tsft.ui.probes_box import probes_html
 from tsft.ui.readings import moment, plain, size
@@ -27,19 +28,28 @@ def chart_html(told: RunTold, language: str) -> str:
     return f'<div data-payload="{escape(chart_payload(told.state, language))}"></div>'
 
 
-def log_html(told: RunTold, probe_rows: Sequence[Any], language: str) -> str:
-    """The answers to its probes, then its log."""
+def log_html(told: RunTold, probe_rows: Sequence[Any], drawn_rows: Sequence[Any], language: str) -> str:
+    """What it learnt from, the answers to its probes, then its log."""
     title = f'<p class="facts-title">{escape(translate(language, "page.log.title"))}</p>'
-    return probes_html(told.state, probe_rows, language) + title + monitor.log(told.state.notes, language)
+    asked = drawn_html(told.state, drawn_rows, language) + probes_html(told.state, probe_rows, language)
+    return asked + title + monitor.log(told.state.notes, language)
 
 
 def details_html(
-    row: RunRow, config: RunConfig, checkpoints: Sequence[CheckpointRow], language: str, best_step: int = 0
+    row: RunRow,
+    config: RunConfig,
+    checkpoints: Sequence[CheckpointRow],
+    language: str,
+    best_step: int = 0,
+    host: str = "",
 ) -> str:
-    """Where the files lie, the checkpoints, and the settings that differ from the defaults (the rest folded away)."""
+    """Where it ran (if by hand), where the files lie, the checkpoints, and the settings that differ from the defaults
+    (the rest folded away)."""
     title = '<p class="facts-title">{}</p>'
+    machine = [(translate(language, "page.runs.host"), escape(host))] if host else []
     files = title.format(escape(translate(language, "page.runs.files"))) + facts(
         [
+            *machine,
             (translate(language, "page.runs.folder"), f'<code class="path">{escape(row.folder)}</code>'),
             (translate(language, "page.runs.result"), f'<code class="path">{escape(row.result) or "–"}</code>'),
         ]
@@ -54,7 +64,9 @@ def details_html(
 def told_html(told: RunTold, language: str) -> str:
     """How well it answers, lineage, then files, checkpoints and settings."""
     parts = scores_html(told.answers, language) + lineage_html(told.row, told.lineage, language)
-    return parts + details_html(told.row, told.config, told.checkpoints, language, told.state.best_step)
+    return parts + details_html(
+        told.row, told.config, told.checkpoints, language, told.state.best_step, told.state.host
+    )
 
 
 def comparison_html(several: Sequence[RunTold], language: str) -> str:

@@ -305,9 +305,10 @@ def _viewed(context: PageContext, run_id: str, language: str) -> tuple[RunTold |
     failed = context.shown_rows(run_id, "failed") if told.state.failure else ()
     log = context.log_tail(run_id) if told.state.failure else ""
     probes = context.shown_rows(run_id, "probes") if told.state.probes else ()
+    drawn = context.shown_rows(run_id, "drawn") if told.state.drawn else ()
     return told, [
         summary_html(told, failed, language, log),
         chart_html(told, language),
         told_html(told, language),
-        log_html(told, probes, language),
+        log_html(told, probes, drawn, language),
     ]

@@ -15,6 +15,9 @@ from tsft.ui.notices import place_notify_button
 from tsft.ui.result_words import result_words
 from tsft.ui.words import Words
 
+# The settings that name a result of another run, each with its word for none.
+RESULT_KEYS = {"model.continue_from": "page.continue.none", "rewards.model": "page.rewards.none"}
+
 
 @dataclass(frozen=True)
 class TopBar:
@@ -60,10 +63,10 @@ def model_words(language: str) -> dict[str, Any]:
     return {"choices": choices}
 
 
-def result_choices(context: PageContext, language: str) -> list[tuple[str, str]]:
-    """What can be continued from, and first of all nothing."""
+def result_choices(context: PageContext, language: str, key: str = "model.continue_from") -> list[tuple[str, str]]:
+    """What of earlier runs one of RESULT_KEYS can be, and first of all nothing."""
     found = [(result_words(each, language), each.name) for each in context.results()]
-    return [(translate(language, "page.continue.none"), ""), *found]
+    return [(translate(language, RESULT_KEYS[key]), ""), *found]
 
 
 def path_of(name: str, hub: str) -> str:

@@ -23,6 +23,7 @@ from tsft.ui.mode_box import ModeBox, place_mode_box
 from tsft.ui.preset_box import PresetBox, place_preset_box
 from tsft.ui.presets import PresetRow, place_presets
 from tsft.ui.preview_box import PreviewBox, place_preview
+from tsft.ui.processes_box import ProcessesBox, place_processes_box
 from tsft.ui.queue_box import QueueBox, place_queue_box, place_queue_question
 from tsft.ui.readiness import ReadinessBox, place_readiness
 from tsft.ui.slot_question import SlotQuestion, chat_that_ends, place_slot_question
@@ -42,6 +43,7 @@ class TrainTab:
     preview: PreviewBox
     datasets: DatasetBox
     folds: dict[tuple[str, bool], Any]
+    processes: ProcessesBox
     start: Any
     stop: Any
     asking: SlotQuestion
@@ -68,7 +70,7 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
             preset_box = place_preset_box(words, context)
             modes = place_mode_box(words)
             datasets = _place_basics(form, words)
-            folds = _place_folds(form, words)
+            folds, processes = _place_folds(form, words)
             preview = place_preview(words)
         with gr.Column(scale=7, elem_id="monitor", min_width=320):
             with gr.Row(elem_classes=["gap-small"]):
@@ -99,6 +101,7 @@ def place_train_tab(form: Form, words: Words, context: PageContext) -> TrainTab:
         preview,
         datasets,
         folds,
+        processes,
         start,
         stop,
         asking,
@@ -132,8 +135,9 @@ def _place_basics(form: Form, words: Words) -> DatasetBox:
     return box
 
 
-def _place_folds(form: Form, words: Words) -> dict[tuple[str, bool], Any]:
+def _place_folds(form: Form, words: Words) -> tuple[dict[tuple[str, bool], Any], ProcessesBox]:
     folds: dict[tuple[str, bool], Any] = {}
+    processes: ProcessesBox | None = None
     for name, sections in FOLDS:
         with gr.Accordion(open=False, elem_classes=["fold"], elem_id=f"fold-{name}") as fold:
             form.place_rest(sections, is_advanced=False)
@@ -141,8 +145,11 @@ def _place_folds(form: Form, words: Words) -> dict[tuple[str, bool], Any]:
                 with gr.Accordion(open=False, elem_classes=["fold"], elem_id=f"more-{name}") as more:
                     form.place_rest(sections, is_advanced=True)
                 folds[name, True] = words.add(more, label="page.more")
+            if name == "processes":
+                processes = place_processes_box(words)
         folds[name, False] = words.add(fold, label=f"section.{name}")
-    return folds
+    assert processes is not None  # it is a section of the settings
+    return folds, processes
 
 
 def errors_html(form: Form, problems: Sequence[Problem], language: str, notes: Sequence[Problem] = ()) -> str:

@@ -186,12 +186,13 @@ class Inbox:
             if self._entry(item_id).edit != edit:
                 self._append([{"do": "write", "id": item_id, **_edit_json(edit), **_who(by)}])
 
-    def draft(self, item_id: str, text: str, model: str, by: str = "") -> None:
-        """Keep what a model answered; it becomes the answer where nobody has written one."""
+    def draft(self, item_id: str, text: str, model: str, by: str = "", question: str = "") -> None:
+        """Keep what a model answered to a question; it becomes the answer where nobody has written one."""
         with self._lock:
             self._refresh()
             self._entry(item_id)
-            self._append([{"do": "draft", "id": item_id, "text": _whole(text), "model": model, **_who(by)}])
+            told = {"text": _whole(text), "model": model, "question": _whole(question)}
+            self._append([{"do": "draft", "id": item_id, **told, **_who(by)}])
 
     def decide(self, item_id: str, state: str, by: str = "", edit: Edit | None = None, seen: str = "") -> None:
         """Put an item into a state, with what was written last.
@@ -261,7 +262,8 @@ class Inbox:
     def _change(self, entry: _Entry, data: Mapping[str, Any]) -> None:
         if data["do"] == "draft":
             is_unwritten = entry.edit.answer in (entry.given_answer if entry.draft is None else entry.draft.text, "")
-            entry.draft = Draft(str(data["text"]), str(data["model"]), float(data["at"]))
+            asked = str(data.get("question") or "")
+            entry.draft = Draft(str(data["text"]), str(data["model"]), float(data["at"]), asked)
             if is_unwritten:
                 entry.edit = Edit(entry.edit.question, entry.draft.text, entry.edit.marks)
             return

@@ -47,11 +47,12 @@ class Mark:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a model answered. model: as a person knows it."""
+    """What a model answered. model: as a person knows it; question: what it was asked, "" where nothing says so."""
 
     text: str
     model: str
     at: float = 0.0
+    question: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A file of lines that is only ever added to, by one writer at a time, also among processes; a cut line harms no other.
 
-What the lines mean is `inbox.py`.
+What the lines mean say `inbox.py` and `preferences/verdicts.py`.
 """
 
 import os

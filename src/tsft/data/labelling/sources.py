@@ -70,11 +70,11 @@ def rows_of(
     return items
 
 
-def item_of(view: RowView, source: Mapping[str, Any], note: str = "") -> NewItem:
-    """A row as a person looks at it; one that cannot be read has its finding as the note."""
+def item_of(view: RowView, source: Mapping[str, Any], note: str = "", more: Mapping[str, Any] | None = None) -> NewItem:
+    """A row as a person looks at it; one that cannot be read has its finding as the note. more: goes into its meta."""
     names = [SeriesName(each.name, each.unit) for each in view.series]
     series = [each.points for each in view.series]
-    return new_item(view.turns, series, source, note, names, meta=view.meta)
+    return new_item(view.turns, series, source, note, names, meta={**view.meta, **(more or {})})
 
 
 def windows_from(

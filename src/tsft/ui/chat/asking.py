@@ -76,7 +76,7 @@ def ask_new(
         attached = tuple(talk.attached)
         turn = Turn(with_placeholders(question, attached), attached)
         series = (*told_series(before), *attached)
-        reply = Reply(next(talk.numbers), name_of(config), OWN, series, system=system)
+        reply = Reply(next(talk.numbers), name_of(config), OWN, series, system=system, options=options)
     wish = Wish(reply.id, config, question_of(before, turn, series, system), options)
 
     def put() -> None:
@@ -95,7 +95,7 @@ def ask_again(engine: EnginePort, talk: Talk, config: RunConfig, options: Answer
     with talk.lock:
         turn, asked = _last(talk), talk.asked
         series = (*told_series(talk.turns[:-1]), *turn.series)
-        reply = Reply(next(talk.numbers), name_of(config), OWN, series, system=system)
+        reply = Reply(next(talk.numbers), name_of(config), OWN, series, system=system, options=options)
         wish = Wish(reply.id, config, question_of(talk.turns[:-1], turn, series, system), options)
 
     def put() -> None:
@@ -125,7 +125,7 @@ def ask_beside(
             raise UserError(message("page.chat.too_many_changed", count=count, most=MOST_SERIES))
         told = tuple(series) if series is not None else (*told_series(talk.turns[:-1]), *turn.series)
         kind = BASE if change is None else CHANGED
-        reply = Reply(next(talk.numbers), name_of(config), kind, told, change=change, system=system)
+        reply = Reply(next(talk.numbers), name_of(config), kind, told, change=change, system=system, options=options)
         wish = Wish(reply.id, config, question_of(talk.turns[:-1], turn, told, system), options)
         is_busy = talk.is_busy
         if is_busy:

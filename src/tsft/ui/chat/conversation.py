@@ -16,7 +16,7 @@ from tsft.ui.chat import asking
 from tsft.ui.chat.desk import Asked, ChatDesk, Updates, asked_of, is_new
 from tsft.ui.chat.explaining import explain, follow_explaining, stop_explaining
 from tsft.ui.chat.models import base_of, config_of
-from tsft.ui.chat.saving import save_reply
+from tsft.ui.chat.saving import judge_reply, save_reply
 from tsft.ui.chat.sources import from_generator
 from tsft.ui.chat.talk import DONE, Attached, Change, Talk, told_series
 
@@ -152,7 +152,7 @@ class Conversation:
         reply, do = int(told.get("reply") or 0), str(told.get("do"))
         try:
             if do in ("up", "down"):
-                _thumb(talk, reply, 1 if do == "up" else -1)
+                self._thumb(talk, reply, 1 if do == "up" else -1, request)
             elif do == "correct":
                 return self._correct(talk, reply, model, language)
             elif do == "save":
@@ -204,6 +204,17 @@ class Conversation:
         if base is not None:
             asking.ask_beside(self.engine, talk, base, asked.options, reply.system)
 
+    def _thumb(self, talk: Talk, reply_id: int, thumb: int, request: gr.Request) -> None:
+        """Kept on disk before it shows; pressed again it is taken back."""
+        with talk.lock:
+            found = talk.find(reply_id)
+        if found is None:
+            raise UserError(message("page.chat.reply_gone"))
+        now = 0 if found[1].thumb == thumb else thumb
+        judge_reply(self.desk.room.verdicts, talk, reply_id, self.desk.who(request), thumb=now)
+        with talk.lock:
+            talk.change(reply_id, thumb=now)
+
     def _correct(self, talk: Talk, reply_id: int, model: str | None, language: str) -> Updates:
         with talk.lock:
             found = talk.find(reply_id)
@@ -217,7 +228,10 @@ class Conversation:
     def _save(
         self, talk: Talk, reply: int, corrected: str | None, model: str | None, language: str, request: gr.Request
     ) -> Updates:
-        is_added = save_reply(self.desk.room.inbox, talk, reply, corrected, self.desk.who(request), language)
+        room, by = self.desk.room, self.desk.who(request)
+        is_added = save_reply(room.inbox, talk, reply, corrected, by, language)
+        if corrected is not None:
+            judge_reply(room.verdicts, talk, reply, by, better=corrected)
         key = "page.chat.saved" if is_added else "page.chat.saved_before"
         shown = self.desk.show(talk, model, language, monitor.said(translate(language, key)))
         return {**shown, self.parts.open: gr.update(visible=True)}
@@ -247,10 +261,3 @@ def changed(talk: Talk, kind: str, percent: float, number: int) -> tuple[Change,
         places.append((place, new.first, new.last))
         found.append(Attached(new.points, each.name, each.unit, each.filled, each.origin))
     return Change(kind, percent, tuple(places)), found
-
-
-def _thumb(talk: Talk, reply_id: int, thumb: int) -> None:
-    with talk.lock:
-        found = talk.find(reply_id)
-        if found is not None:
-            talk.change(reply_id, thumb=0 if found[1].thumb == thumb else thumb)

@@ -21,6 +21,7 @@ from tsft.ui.chat.models import base_of, config_of, model_choices, model_words
 from tsft.ui.chat.slot_html import OCCUPIED, slot_html
 from tsft.ui.chat.talk import Talk, Talks, Turn
 from tsft.ui.chat.turns_html import Look, feed_html, over_html, turns_html
+from tsft.ui.chat.verdict_box import counts_html
 from tsft.ui.context import PageContext
 from tsft.ui.data.room import DataRoom
 
@@ -75,6 +76,7 @@ class ChatDesk:
             parts.open,
             parts.correcting,
             parts.seen,
+            parts.verdicts.counts,
         ]
         return [*boxes, parts.stop, parts.again, parts.edit, parts.timer, *self.of_slot]
 
@@ -106,6 +108,7 @@ class ChatDesk:
             # Whether it goes at all is for the tab to say.
             parts.timer: gr.Timer(seconds),
             parts.seen: {"version": version},
+            parts.verdicts.counts: counts_html(self.room.verdicts.counts(), language),
         }
 
     def look(self, turns: Sequence[Turn], model: str | None, correcting: int, language: str) -> Look:

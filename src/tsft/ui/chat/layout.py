@@ -10,6 +10,7 @@ from tsft.data.tasks.catalog import SYNTH_TASKS
 from tsft.evaluate.disturbances import KINDS as CHANGES
 from tsft.i18n import translate
 from tsft.run.answers import CPU, WAIT, AnswerOptions
+from tsft.ui.chat.verdict_box import VerdictBox, place_verdict_box
 from tsft.ui.words import Words
 
 WRITING_SECONDS, IDLE_SECONDS = 0.4, 3.0
@@ -119,6 +120,7 @@ class ChatParts:
     attach: AttachBox
     sampling: Sampling
     change: ChangeBox
+    verdicts: VerdictBox
     timer: Any
     seen: Any
 
@@ -135,10 +137,11 @@ def place_chat(words: Words) -> ChatParts:
         with gr.Column(scale=3, min_width=260, elem_id="chat-side"):
             sampling = _place_sampling(words)
             change = _place_change(words)
+            verdicts = place_verdict_box(words)
     timer, seen = gr.Timer(IDLE_SECONDS, active=False), gr.State({})
     return ChatParts(
-        token=token, relabel=relabel, **head, **main, attach=attach, sampling=sampling, change=change, timer=timer,
-        seen=seen,
+        token=token, relabel=relabel, **head, **main, attach=attach, sampling=sampling, change=change,
+        verdicts=verdicts, timer=timer, seen=seen,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from tsft.ui.chat.conversation import Conversation
 from tsft.ui.chat.desk import ChatDesk, Updates
 from tsft.ui.chat.layout import place_chat
 from tsft.ui.chat.talk import Talks
+from tsft.ui.chat.verdict_box import wire_verdict_box
 from tsft.ui.context import PageContext
 from tsft.ui.data.desk import DataDesk
 from tsft.ui.events import PRIVATE, QUEUED
@@ -35,6 +36,7 @@ def place_chat_tab(
     _wire_opening(desk, tab, tabs, words)
     _wire_conversation(desk)
     _wire_attaching(desk)
+    wire_verdict_box(desk.parts.verdicts, desk.room, language, who)
     # One after the other: a tab that is shown for the first time begins with its first section.
     shown = desk.parts.open.click(lambda: gr.Tabs(selected="data"), None, tabs, **PRIVATE)
     shown.then(lambda: data.open("label"), None, data.sections, **PRIVATE)

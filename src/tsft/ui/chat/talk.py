@@ -60,8 +60,8 @@ class Weights:
 class Reply:
     """One answer. model: as the list of models names it; series: all that it was asked about, of it and earlier turns.
 
-    system: the system prompt it was asked with. saved: what was sent to the label room, "" for nothing yet.
-    thumb: 1 up, -1 down.
+    system: the system prompt it was asked with; options: how it was written. saved: what was sent to the label room,
+    "" for nothing yet. thumb: 1 up, -1 down.
     """
 
     id: int
@@ -80,6 +80,7 @@ class Reply:
     change: Change | None = None
     weights: Weights | None = None
     system: str = ""
+    options: AnswerOptions | None = None
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,9 @@ def drafting(engine: EnginePort, inbox: Inbox, ids: Sequence[str], model: str, b
             if answer.problem is not None:
                 failed.append(answer.problem)
             elif answer.is_done:
-                inbox.draft(items[answer.index].id, answer.text.strip(), model, by)
-                written.append(items[answer.index].id)
+                item = items[answer.index]
+                inbox.draft(item.id, answer.text.strip(), model, by, item.edit.question)
+                written.append(item.id)
 
         questions = [Question(each.questions(), [one.points for one in each.series]) for each in items]
         number = engine.answer(config_of(model), questions, OPTIONS, tell)

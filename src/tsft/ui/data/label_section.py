@@ -16,7 +16,7 @@ from tsft.ui.data.label_drafts import wire_drafts
 from tsft.ui.data.label_fill import FillBox, place_fill_box, wire_fill_box
 from tsft.ui.data.label_items import Looking, wire_items
 from tsft.ui.data.label_marks import wire_marks
-from tsft.ui.data.label_save import wire_save
+from tsft.ui.data.label_save import FORMS, ROWS, wire_save
 from tsft.ui.words import Words
 
 # A click on an item chooses it, on "back" and "more" turns the page.
@@ -73,6 +73,7 @@ class LabelSection:
     draft_one: Any
     draft_all: Any
     save_name: Any
+    save_form: Any
     again: Any
     save: Any
     looking: Any = field(default_factory=lambda: gr.State(Looking()))
@@ -128,6 +129,8 @@ def _place_list(words: Words) -> dict[str, Any]:
     with gr.Accordion(open=True, elem_id="label-saving") as saving:
         name = gr.Textbox("labelled", interactive=True, elem_id="label-name", max_lines=1, min_width=120)
         words.add(name, label="page.data.label.save_name")
+        form = gr.Dropdown(list(FORMS), value=ROWS, interactive=True, elem_id="label-form", min_width=120)
+        words.add_made(form, _form_words)
         again = words.add(gr.Checkbox(value=False, elem_id="label-again"), label="page.data.label.again")
         save = words.add(gr.Button(elem_id="label-save", size="md"), value="page.data.label.save")
     words.add(saving, label="page.data.label.saving")
@@ -138,6 +141,7 @@ def _place_list(words: Words) -> dict[str, Any]:
         "draft_one": one,
         "draft_all": every,
         "save_name": name,
+        "save_form": form,
         "again": again,
         "save": save,
     }
@@ -208,6 +212,14 @@ def _place_texts(words: Words) -> dict[str, Any]:
     doctor = gr.HTML(elem_id="label-doctor", apply_default_css=False)
     more = {"question": question, "answer": answer, "draft": draft, "take": take, "doctor": doctor}
     return {**chosen, "with_question": with_question, "compute": compute, **more}
+
+
+def _form_words(language: str) -> dict[str, Any]:
+    choices = [(translate(language, f"page.data.label.form.{each}"), each) for each in FORMS]
+    told = {
+        name: translate(language, f"page.data.label.{key}") for name, key in (("label", "form"), ("info", "form_help"))
+    }
+    return {**told, "choices": choices}
 
 
 def _choices(control: str, choices: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tsft.config.catalog import BASE_MODELS
 from tsft.data.labelling.inbox import Inbox
+from tsft.data.preferences.verdicts import Verdicts
 from tsft.data.registry import DatasetInfo, list_datasets
 from tsft.run.ports import EnginePort
 from tsft.store.models import is_here
@@ -40,6 +41,11 @@ class DataRoom:
     def inbox(self) -> Inbox:
         """What lies in the label room. Other rooms send to it with `labelling.inbox.flag(workspace.labels, …)`."""
         return Inbox(self.workspace.labels)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """What people said of answers in the Chat."""
+        return Verdicts(self.workspace.chat)
 
     def models(self) -> list[str]:
         """Models that can answer at once: what runs left, newest first, then base models that are in the workspace."""

@@ -7,8 +7,10 @@ from typing import Any
 
 from tsft.data.examples import PLACEHOLDER
 from tsft.data.labelling.sources import item_of
+from tsft.data.preferences.corrections import WRONG_ANSWERS
 from tsft.data.view import RowView, view_row
 from tsft.errors import UserError
+from tsft.evaluate.free_text import FREE_TEXT
 from tsft.evaluate.scores import Score
 from tsft.i18n import say_all, translate
 from tsft.store.evaluations import AnsweredRow, EvaluationInfo
@@ -78,12 +80,21 @@ def card_html(card: Card, index: AnswerIndex, info: EvaluationInfo, language: st
 
 
 def send_card(room: EvaluateRoom, info: EvaluationInfo, card: Card, by: str) -> bool:
-    """Put the row into the label room, with what was answered as its note; False when it lies there already."""
+    """Put the row into the label room, with what was answered as its note; False when it lies there already.
+
+    Answers that were found wrong go along: once a person has confirmed the row's own, they are the worse ones of pairs.
+    """
     if card.view is None:
         return False
     told = "\n".join(f"{model}: {each.prediction.get('answer', '')}" for model, each in card.answers.items())
     source = {"kind": "evaluate", "name": info.name, "id": info.id, "dataset": card.key[0], "row": card.key[1] + 1}
-    return bool(room.data.inbox.add([item_of(card.view, source, told[:NOTE_LENGTH])], by))
+    wrong = [
+        {"model": model, "text": str(card.answers[model].prediction.get("answer", ""))}
+        for model, found in card.scores.items()
+        if found is not None and not found.is_right and card.label.get("task") != FREE_TEXT
+    ]
+    more = {WRONG_ANSWERS: wrong} if wrong and not card.is_other else {}
+    return bool(room.data.inbox.add([item_of(card.view, source, told[:NOTE_LENGTH], more)], by))
 
 
 def marks(card: Card, language: str) -> tuple[list[Mark], list[Mark]]:

@@ -24,6 +24,7 @@ from tsft.ui.evaluate.exporting import KINDS, REPORT_HTML, delete_exports, write
 from tsft.ui.evaluate.form import settings_of
 from tsft.ui.evaluate.judging import Key
 from tsft.ui.evaluate.listing import head_html, list_html
+from tsft.ui.evaluate.prefer_box import filled
 from tsft.ui.evaluate.problems import problems_html
 from tsft.ui.evaluate.progress import is_going, is_stopping, progress_html, revision
 from tsft.ui.evaluate.report_html import losses_html, report_html
@@ -77,6 +78,7 @@ class Desk:
         query = query or Query()
         updates |= {at.chosen: chosen, at.query: vars(query), at.key: list(key or ())}
         info = self._info(chosen)
+        updates |= filled(at.prefer, info, self.room)
         if info is None:
             return updates
         index = self.room.index(info)

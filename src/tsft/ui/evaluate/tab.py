@@ -12,6 +12,7 @@ from tsft.ui.evaluate.card import ACT
 from tsft.ui.evaluate.desk import Desk, Who
 from tsft.ui.evaluate.form import EvaluateForm, place_form
 from tsft.ui.evaluate.listing import BEHAVIOUR, TAKE
+from tsft.ui.evaluate.prefer_box import PreferBox, place_prefer_box, wire_prefer_box
 from tsft.ui.evaluate.room import EvaluateRoom
 from tsft.ui.events import BESIDE, PRIVATE, QUEUED
 from tsft.ui.words import Words
@@ -48,6 +49,7 @@ class EvaluateTab:
     head: Any
     exported: Any
     report: Any
+    prefer: PreferBox
     filters: Any
     sought: Any
     rows: Any
@@ -65,7 +67,8 @@ class EvaluateTab:
     @property
     def shown(self) -> list[Any]:
         """What an evaluation fills."""
-        return [self.head, self.exported, self.report, self.filters, self.rows, self.card, *self.states]
+        told = [self.head, self.exported, self.report, self.filters, self.rows, self.card]
+        return [*told, *self.prefer.filled, *self.states]
 
     @property
     def states(self) -> list[Any]:
@@ -107,6 +110,7 @@ def _place(words: Words, tab: Any) -> EvaluateTab:
         with gr.Column(scale=7, min_width=320):
             made["said"], made["list"] = html("said"), html("list", BEHAVIOUR)
     made["head"], made["exported"], made["report"] = html("head", TAKE), html("exported"), html("report")
+    made["prefer"] = place_prefer_box(words)
     made["filters"], made["sought"] = html("filters", FILTER), gr.Textbox(visible="hidden", elem_id="evaluate-sought")
     with gr.Row(elem_id="evaluate-answers", equal_height=False):
         with gr.Column(scale=6, min_width=320):
@@ -117,7 +121,12 @@ def _place(words: Words, tab: Any) -> EvaluateTab:
     made["timer"] = gr.Timer(SECONDS, active=False)
     # Not a state: the tick is not queued, and only a queued answer tells the browser that a state has changed.
     made["ended"] = gr.Textbox("", visible="hidden", elem_id="evaluate-ended")
-    kept = {"chosen": gr.State(""), "query": gr.State({}), "key": gr.State([]), "followed": gr.State("")}
+    kept: dict[str, Any] = {
+        "chosen": gr.State(""),
+        "query": gr.State({}),
+        "key": gr.State([]),
+        "followed": gr.State(""),
+    }
     return EvaluateTab(tab=tab, form=form, start=start, stop=stop, seen=gr.State([]), **made, **kept)
 
 
@@ -151,3 +160,4 @@ def _wire(at: EvaluateTab, desk: Desk, own: Words, language: Any, tabs: Any) -> 
     # Every answer of a large evaluation takes a while: what is slow has its place in the queue.
     taken = at.head.select(desk.take, [at.chosen, language], at.exported, concurrency_limit=4, **QUEUED)
     taken.then(None, None, None, js=FETCH, **PRIVATE)
+    wire_prefer_box(at.prefer, at.chosen, desk.room, language, desk.who)
