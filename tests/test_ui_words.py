@@ -72,6 +72,11 @@ def test_labels_and_helps_differ_from_english(page: Page, language: str) -> None
         "ORPO",
         "CPO",
         "KTO",
+        "GRPO",
+        "RLOO",
+        "PPO",
+        "Top-k",
+        "Top-p",
         "Beta",
     }
 
