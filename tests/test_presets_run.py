@@ -22,7 +22,7 @@ def test_a_shipped_preset_trains_two_steps(preset: Preset, bench: Bench) -> None
     if answers_of(config.data.task) == "pair":
         made = write_rows(bench.workspace.datasets, "pairs")
         rows = bench.workspace.datasets / f"{made}.jsonl"
-    for name in config.data.datasets:
+    for name in (*config.data.datasets, *config.data.validation_datasets):
         if name not in (DEMO_NAME, rows.stem):
             shutil.copy(rows, bench.workspace.datasets / f"{name}{rows.suffix}")
     # Eight answers to each question would be half a minute for two steps.
