@@ -28,10 +28,10 @@ MESSAGES = [
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, builtin_model: Path) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory, endless_model: Path) -> Iterator[str]:
     """Of a server with an account for programs."""
     workspace = tmp_path_factory.mktemp("served")
-    shutil.copytree(builtin_model, workspace / "models" / "builtin")
+    shutil.copytree(endless_model, workspace / "models" / "builtin")
     process, lines = started(workspace, TSFT_AUTH=f"robot:{KEY}")
     yield lines[-1].removeprefix("READY ")
     process.terminate()

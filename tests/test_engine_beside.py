@@ -28,6 +28,11 @@ ENDLESS_BESIDE = AnswerOptions(max_new_tokens=ENDLESS.max_new_tokens, beside=CPU
 SHORT_BESIDE = AnswerOptions(max_new_tokens=8, beside=CPU, keeps_model=True)
 
 
+@pytest.fixture
+def bench(endless_bench: Bench) -> Bench:
+    return endless_bench
+
+
 def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -50,9 +55,9 @@ def busy() -> None:
 
 
 @pytest.fixture
-def beside(tmp_path: Path, builtin_model: Path) -> Iterator[AnswerDesk]:
+def beside(tmp_path: Path, endless_model: Path) -> Iterator[AnswerDesk]:
     """A desk of a process in which a run is in progress for ever."""
-    made = make_bench(tmp_path / "beside", builtin_model)
+    made = make_bench(tmp_path / "beside", endless_model)
     desk = AnswerDesk(made.workspace, busy)
     yield desk
     desk.give_up()
@@ -208,8 +213,8 @@ def test_a_process_that_is_killed_is_told_in_words_and_the_next_question_starts_
 
 
 @pytest.mark.slow
-def test_a_process_that_nobody_asks_any_more_ends(tmp_path: Path, builtin_model: Path) -> None:
-    made = make_bench(tmp_path / "workspace", builtin_model)
+def test_a_process_that_nobody_asks_any_more_ends(tmp_path: Path, endless_model: Path) -> None:
+    made = make_bench(tmp_path / "workspace", endless_model)
     process = AnswerProcess(made.workspace.root, idle_seconds=0.1)
     ended = threading.Event()
     with pytest.raises(UserError) as refused:

@@ -35,7 +35,7 @@ from tsft.store.runs import TRAINED_WEIGHTS, usable_checkpoints
 
 @pytest.fixture(scope="module")
 def beginning(tmp_path_factory: pytest.TempPathFactory, builtin_model: Path) -> Path:
-    return fine_tuned(tmp_path_factory.mktemp("tuned") / "workspace", builtin_model)
+    return fine_tuned(tmp_path_factory.mktemp("tuned") / "workspace", builtin_model, is_wordy=True)
 
 
 def measured(events: list[Any], kind: type) -> list[dict[str, float]]:

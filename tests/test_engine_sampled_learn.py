@@ -22,7 +22,7 @@ ROWS = {
     "data__validation_fraction": 0.2,
     "schedule__batch_size": 8,
     "schedule__scheduler": "constant",
-    "optim__learning_rate": 1e-4,
+    "optim__learning_rate": 5e-4,
     "tuning__method": "full",
     "rewards__score": 0,
     "rewards__length": 1,
@@ -37,7 +37,7 @@ ROWS = {
 @pytest.fixture(scope="module")
 def wordy(tmp_path_factory: pytest.TempPathFactory, builtin_model: Path) -> Iterator[tuple[Bench, Path]]:
     """A bench with questions about trends, and the model to begin from."""
-    beginning = fine_tuned(tmp_path_factory.mktemp("wordy") / "w", builtin_model, steps=30, is_wordy=True)
+    beginning = fine_tuned(tmp_path_factory.mktemp("wordy") / "w", builtin_model, is_wordy=True)
     bench = make_bench(tmp_path_factory.mktemp("learn") / "workspace", builtin_model)
     bench.seconds = 1800
     write_questions(bench.workspace.datasets, count=5 * HELD_OUT, seed=11)
