@@ -44,7 +44,7 @@ NAMES = {
     "Space", "SwanLab", "TensorBoard", "Trackio", "TrainingArguments", "Weights", "experiment", "kernel",
     "liger", "sync", "transformers", "wandb", "FILE", "POSIX", "Python", "shell", "train",
     "GRPO", "RLOO", "PPO", "DAPO", "BNPO", "GSPO", "GAE", "Top",
-    "bitsandbytes", "torchao", "chosen", "rejected", "hinge", "sigmoid",
+    "bitsandbytes", "torchao", "chosen", "rejected", "hinge", "sigmoid", "DDP", "DeepSpeed", "FSDP", "SLURM", "ZeRO",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z][A-Za-z+]{2,}")
 
@@ -260,6 +260,7 @@ def test_what_differs_is_listed_and_goes_back(open_page: Callable[..., Any]) -> 
     assert page.input_value("#set-schedule-batch_size input") == "4"
 
 
+@pytest.mark.long
 def test_no_page_shows_words_of_another_language(open_page: Callable[..., Any], served: Served) -> None:
     """Every fold open in advanced mode, both tabs, after a run, with a wrong field and settings that differ."""
     served.engine.limited = {("model.precision", "fp16"): message("preflight.fp16_needs_gpu")}
