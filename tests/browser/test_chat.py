@@ -158,11 +158,11 @@ def test_thumbs_on_a_phone_are_counted_replaced_and_made_a_dataset(
     page.wait_for_selector("#chat-turns [data-do=down][aria-pressed=true]")
     assert page.locator("#chat-turns [data-do=up][aria-pressed=true]").count() == 0
     page.locator("#chat-verdicts > button.label-wrap").tap()
-    page.wait_for_function("document.querySelector('#chat-verdict-counts').innerText.includes('0 good, 1 bad')")
+    page.wait_for_function("document.querySelector('#chat-verdict-counts')?.innerText.includes('0 good, 1 bad')")
     page.locator("#chat-verdict-kind input").tap()
     page.get_by_role("option", name="single answers").tap()
     page.locator("#chat-verdict-make").tap()
-    page.wait_for_function("document.querySelector('#chat-verdict-said').innerText.includes('The Data tab shows')")
+    page.wait_for_function("document.querySelector('#chat-verdict-said')?.innerText.includes('The Data tab shows')")
     assert '"kto_tag":false' in (served.workspace.datasets / "chat-verdicts.jsonl").read_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
 

@@ -60,7 +60,7 @@ def test_a_report_is_read_its_wrong_answers_found_drawn_sent_on_and_taken_away(s
         assert page.locator(f".answer-card .marks .mark.{css}").count() >= 1
         assert page.locator(f".mark-legend .{css}").is_visible()
     page.click(".answer-card [data-do=send]")
-    page.wait_for_function("document.querySelector('#evaluate-sent').innerText.includes('label room')")
+    page.wait_for_function("document.querySelector('#evaluate-sent')?.innerText.includes('label room')")
     assert [each.source["row"] for each in Inbox(served.workspace.labels).items()] == [number + 1]
     page.click(".answer-card [data-do=next]")
     page.wait_for_function("(row) => document.querySelector('.answer-card').dataset.row !== row", arg=str(number))
@@ -73,7 +73,7 @@ def test_a_report_is_read_its_wrong_answers_found_drawn_sent_on_and_taken_away(s
     }
     page.fill("[data-filter=text]", "no such words anywhere")
     page.press("[data-filter=text]", "Enter")
-    page.wait_for_function("document.querySelector('#evaluate-rows').innerText.includes('No row')")
+    page.wait_for_function("document.querySelector('#evaluate-rows')?.innerText.includes('No row')")
 
 
 def test_problems_stand_at_their_fields_and_progress_outlives_a_reload(served: Served, open_page: Any) -> None:
@@ -101,7 +101,7 @@ def test_problems_stand_at_their_fields_and_progress_outlives_a_reload(served: S
     page.wait_for_selector("#evaluate-progress .bar")
     assert "1 of 4" in page.inner_text("#evaluate-progress")
     page.click("#evaluate-stop")
-    page.wait_for_function("document.querySelector('#evaluate-progress').innerText.includes('was stopped')")
+    page.wait_for_function("document.querySelector('#evaluate-progress')?.innerText.includes('was stopped')")
     page.wait_for_selector("#evaluate-stop", state="hidden")
     assert engine.evaluation().settings == EvaluationSettings(models=("builtin",), datasets=("sensors",))
 
@@ -109,7 +109,7 @@ def test_problems_stand_at_their_fields_and_progress_outlives_a_reload(served: S
 def test_a_chinese_phone_reads_the_report_and_a_row_without_scrolling_sideways(served: Served, open_page: Any) -> None:
     page = open_page(locale="zh-CN", viewport=PHONE)
     open_tab(page)
-    page.wait_for_function("document.querySelector('#evaluate-start').innerText.includes('开始评估')")
+    page.wait_for_function("document.querySelector('#evaluate-start')?.innerText.includes('开始评估')")
     page.click("details.task[data-task=trend] summary")
     page.wait_for_selector("details.task[data-task=trend] table.confusion")
     assert "查看了序列" in page.inner_text(".verdicts") and "总分" in page.inner_text("#evaluate-report")
@@ -126,14 +126,14 @@ def test_preference_rows_are_counted_and_written_from_the_answers_in_view(served
     page.click("#evaluate-prefer > button.label-wrap")
     page.wait_for_selector("#set-prefer-margin input")
     page.click("#prefer-count")
-    page.wait_for_function("document.querySelector('#prefer-said').innerText.includes('pairs from')")
+    page.wait_for_function("document.querySelector('#prefer-said')?.innerText.includes('pairs from')")
     page.click("#set-prefer-kind input")
     page.get_by_role("option", name="single answers").click()
     page.wait_for_selector("#set-prefer-good input")
     page.wait_for_selector("#set-prefer-margin", state="hidden")
     page.fill("#set-prefer-name textarea, #set-prefer-name input", "judged by scores")
     page.click("#prefer-write")
-    page.wait_for_function("document.querySelector('#prefer-said').innerText.includes('The Data tab shows')")
+    page.wait_for_function("document.querySelector('#prefer-said')?.innerText.includes('The Data tab shows')")
     assert (served.workspace.datasets / "judged_by_scores.jsonl").is_file()
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

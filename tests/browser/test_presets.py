@@ -21,7 +21,7 @@ def choose(page: Any, name: str) -> None:
 
 
 def told(page: Any, words: str) -> None:
-    page.wait_for_function("(words) => document.querySelector('#preset-said').innerText.includes(words)", arg=words)
+    page.wait_for_function("(words) => document.querySelector('#preset-said')?.innerText.includes(words)", arg=words)
 
 
 def bring(page: Any, path: Path) -> None:

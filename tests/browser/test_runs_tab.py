@@ -151,7 +151,7 @@ def test_a_run_is_found_named_resumed_extended_and_cloned(tab: Tab, browser: Any
         page.wait_for_selector("#runs-said .box")
         page.fill("#run-epochs input", "2")
         page.click("#run-extend")
-        page.wait_for_function("document.querySelector('#runs-said').innerText.includes('longer')")
+        page.wait_for_function("document.querySelector('#runs-said')?.innerText.includes('longer')")
         assert tab.engine.resumed_from == [(30, 0.0), (60, 2.0)]
         page.click("#run-clone")
         page.wait_for_selector("#start", state="visible")
