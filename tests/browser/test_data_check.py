@@ -62,6 +62,7 @@ def wait_row(page: Any, index: int) -> None:
     page.wait_for_function(ROW, arg=str(index))
 
 
+@pytest.mark.long
 def test_a_dataset_is_checked_waived_repaired_and_the_copy_is_chosen(
     served: tuple[str, Workspace], browser: Any
 ) -> None:

@@ -81,10 +81,12 @@ def test_problems_stand_at_their_fields_and_progress_outlives_a_reload(served: S
     page = open_page()
     open_tab(page)
     page.click("#evaluate-more button.label-wrap")
+    page.click("#evaluate-start")
+    for name in ("models", "datasets"):
+        page.wait_for_selector(f"#set-evaluate-{name}.wrong .field-error")
     page.fill("#set-evaluate-top_p input", "7")
     page.click("#evaluate-start")
-    for name in ("models", "datasets", "top_p"):
-        page.wait_for_selector(f"#set-evaluate-{name}.wrong .field-error")
+    page.wait_for_selector("#set-evaluate-top_p.wrong .field-error")
     assert page.locator("#evaluate-problems li").count() == 3 and engine.evaluation() is None
     page.fill("#set-evaluate-top_p input", "1")
     for name, text in (("models", "builtin"), ("datasets", "sensors")):
