@@ -60,16 +60,17 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], dic
 @pytest.fixture
 def bench(tmp_path: Path, builtin_model: Path) -> Iterator[Bench]:
     """An engine in a workspace of its own."""
-    made = make_bench(tmp_path / "workspace", builtin_model)
-    yield made
-    made.engine.close()
-    made.record.close()
+    yield from opened(tmp_path, builtin_model)
 
 
 @pytest.fixture
 def endless_bench(tmp_path: Path, endless_model: Path) -> Iterator[Bench]:
     """An engine in a workspace of its own, whose built-in model answers until it is stopped."""
-    made = make_bench(tmp_path / "workspace", endless_model)
+    yield from opened(tmp_path, endless_model)
+
+
+def opened(folder: Path, model: Path) -> Iterator[Bench]:
+    made = make_bench(folder / "workspace", model)
     yield made
     made.engine.close()
     made.record.close()

@@ -9,6 +9,7 @@ from tsft.config.preview import command, json_text, script
 from tsft.errors import UserError
 from tsft.i18n import say_all, translate
 from tsft.ui import monitor
+from tsft.ui.code_box import place_code
 from tsft.ui.context import PageContext
 from tsft.ui.events import PRIVATE
 from tsft.ui.form import Form
@@ -31,18 +32,10 @@ def place_preview(words: Words) -> PreviewBox:
     """Lay the fold out; it is filled when it is opened."""
     with gr.Accordion(open=False, elem_classes=["fold"], elem_id="fold-preview") as fold:
         said = gr.HTML(elem_id="preview-said", apply_default_css=False)
-        made = {}
-        for name, language in (("command", "shell"), ("json", "json"), ("script", "python")):
-            code = gr.Code(
-                language=language,  # type: ignore[arg-type]
-                interactive=False,
-                wrap_lines=True,
-                show_line_numbers=False,
-                max_lines=12,
-                buttons=["copy"],
-                elem_id=f"preview-{name}",
-            )
-            made[name] = words.add(code, label=f"page.preview.{name}")
+        made = {
+            name: place_code(words, language, f"page.preview.{name}", f"preview-{name}", lines=12)
+            for name, language in (("command", "shell"), ("json", "json"), ("script", "python"))
+        }
     words.add(fold, label="page.code.title")
     return PreviewBox(fold, gr.State(False), said, made["command"], made["json"], made["script"])
 

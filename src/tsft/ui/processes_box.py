@@ -15,6 +15,7 @@ from tsft.run.launch_lines import machine_lines, slurm_script
 from tsft.store.launches import write_launch
 from tsft.store.workspace import Workspace
 from tsft.ui import monitor
+from tsft.ui.code_box import place_code
 from tsft.ui.context import PageContext
 from tsft.ui.events import PRIVATE
 from tsft.ui.form import Form
@@ -40,19 +41,10 @@ def place_processes_box(words: Words) -> ProcessesBox:
     """Lay it out inside the open fold."""
     write = words.add(gr.Button(size="sm", elem_id="launch-write"), value="page.launch.write")
     said = gr.HTML(elem_id="launch-said", apply_default_css=False)
-    made = {}
-    for name, language in (("lines", "shell"), ("slurm", "shell"), ("deepspeed", "json")):
-        code = gr.Code(
-            language=language,  # type: ignore[arg-type]
-            interactive=False,
-            wrap_lines=True,
-            show_line_numbers=False,
-            max_lines=16,
-            buttons=["copy"],
-            visible=False,
-            elem_id=f"launch-{name}",
-        )
-        made[name] = words.add(code, label=f"launch.{name}")
+    made = {
+        name: place_code(words, language, f"launch.{name}", f"launch-{name}", lines=16, visible=False)
+        for name, language in (("lines", "shell"), ("slurm", "shell"), ("deepspeed", "json"))
+    }
     return ProcessesBox(write, said, made["lines"], made["slurm"], made["deepspeed"])
 
 

@@ -229,18 +229,12 @@ class Inbox:
             self._refresh()
 
     def _refresh(self) -> None:
-        if not self._journal.has_news():
-            return
-        is_anew, lines = self._journal.read_new()
-        if is_anew:
-            self._entries.clear()
-            self._keys.clear()
-            self._names.clear()
-        for line in lines:
-            try:
-                self._take(line)
-            except (KeyError, TypeError, ValueError):
-                continue  # of a newer tsft, or written by hand: the others count all the same
+        self._journal.follow(self._take, self._forget)
+
+    def _forget(self) -> None:
+        self._entries.clear()
+        self._keys.clear()
+        self._names.clear()
 
     def _take(self, line: Line) -> None:
         data = line.data

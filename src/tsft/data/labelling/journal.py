@@ -5,7 +5,7 @@ What the lines mean say `inbox.py` and `preferences/verdicts.py`.
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,22 @@ class Journal:
             place += len(text)
         self._offset = place
         return is_anew, lines
+
+    def follow(self, take: Callable[[Line], None], forget: Callable[[], None]) -> None:
+        """Hand each new line to `take`, after `forget` where the file was begun anew.
+
+        A line that `take` cannot read (of a newer tsft, or written by hand) is passed over: the others count still.
+        """
+        if not self.has_news():
+            return
+        is_anew, lines = self.read_new()
+        if is_anew:
+            forget()
+        for line in lines:
+            try:
+                take(line)
+            except (KeyError, TypeError, ValueError):
+                continue
 
     def at(self, begin: int, end: int) -> Mapping[str, Any]:
         """A line read again."""
